@@ -52,6 +52,11 @@ struct pci_bar {
     struct io_region region;
     /* A BAR that is not trapped (video memory): told where it is, or PCI_UNMAPPED. */
     void (*moved)(void *dev, uint64_t base);
+    /* Neither .region.ops nor .moved: address space that nobody here answers (grant frames). */
+
+    /* Owned by the bus. */
+    uint64_t address; /* where it is decoded now, or PCI_UNMAPPED */
+    bool refused;     /* it would be decoded but for an overlap: tried again when others move */
 };
 
 struct pci_function_state {
@@ -85,6 +90,7 @@ struct pci_function {
     struct pci_bus *bus;
     struct irq irq;
     bool present;
+    bool intx; /* what the device asked for last */
 };
 
 /* How functions reach the hypervisor. Returns 0 or -errno. */
