@@ -146,8 +146,6 @@ struct qmp_device_add {
 
 enum qmp_picture { QMP_PICTURE_PPM, QMP_PICTURE_PNG };
 
-/* A key is numbered as RFB's extended key event does it: the make code of scan code set 1, with bit
- * 7 for the 0xe0 prefix; Pause is 0xc6, Print 0xb7, SysRq (Alt+Print) 0x54. */
 enum qmp_axis { QMP_AXIS_X, QMP_AXIS_Y };
 enum qmp_button {
     QMP_BUTTON_LEFT,
@@ -165,7 +163,7 @@ enum qmp_input_kind { QMP_INPUT_KEY, QMP_INPUT_BUTTON, QMP_INPUT_REL, QMP_INPUT_
 
 struct qmp_input_event {
     enum qmp_input_kind kind;
-    uint8_t key;            /* KEY */
+    uint16_t key;           /* KEY: evdev code */
     enum qmp_button button; /* BUTTON */
     bool down;              /* KEY, BUTTON */
     enum qmp_axis axis;     /* REL, ABS */
@@ -229,8 +227,11 @@ struct qmp_ops {
 
     /* The guest's screen to fd (empty, at offset 0); answered when it is written. */
     void (*screendump)(void *opaque, int fd, enum qmp_picture format, struct qmp_reply *reply);
-    /* Press all in order, hold for so many ms, release all in reverse. */
-    int (*send_keys)(void *opaque, const uint8_t *keys, size_t count, unsigned hold_ms,
+    /* The evdev code of a QKeyCode name, or of a PC scan code number; -ENOENT: there is none. */
+    int (*key_from_qcode)(const char *name);
+    int (*key_from_number)(uint32_t number);
+    /* Press all (evdev codes) in order, hold for so many ms, release all in reverse. */
+    int (*send_keys)(void *opaque, const uint16_t *keys, size_t count, unsigned hold_ms,
                      struct qmp_error *err);
     int (*input)(void *opaque, const struct qmp_input_event *events, size_t count,
                  struct qmp_error *err);
