@@ -33,9 +33,7 @@ struct loop_fd {
     uint32_t events; /* EPOLLIN, EPOLLOUT, ... that are wanted now */
     void (*ready)(void *opaque, uint32_t events);
     void *opaque;
-    /* private to the loop */
-    bool added;
-    struct loop_fd *next_dead;
+    bool added; /* private: the kernel knows of it */
 };
 
 /*

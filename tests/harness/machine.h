@@ -4,7 +4,7 @@
  * guard pages, a clock that moves when told, and recorders for what devices do to the platform.
  *
  *     struct machine m;
- *     machine_init(&m);                      // RAM is filled with MACHINE_POISON
+ *     machine_init(&m);                      // the first 4 MiB of RAM hold MACHINE_POISON
  *     uart_create(&uart, &m.env, ...);
  *     machine_start(&m);
  *     machine_out(&m, 0x3f8, 1, 'x');
