@@ -30,8 +30,7 @@ int image_format_from_name(const char *name);
  * -errno, unless this returns an error itself (drawing failed, no memory): then it is not called.
  */
 int ui_screendump_fd(struct display *display, struct workers *workers, int fd,
-                     enum image_format format, void (*done)(void *opaque, int error),
-                     void *opaque);
+                     enum image_format format, void (*done)(void *opaque, int error), void *opaque);
 
 /* The same into a file, which is created, or cut to nothing when it exists. */
 int ui_screendump(struct display *display, struct workers *workers, const char *filename,

@@ -14,7 +14,7 @@
 /* What the VBE interface admits as resolution; SURFACE_MAX_PIXELS bounds the product. */
 #define SURFACE_MAX_WIDTH  16000u
 #define SURFACE_MAX_HEIGHT 12000u
-#define SURFACE_MAX_PIXELS (64u << 20)
+#define SURFACE_MAX_PIXELS (32u << 20) /* 7680 x 4320 fits */
 
 struct surface {
     uint32_t *pixels; /* height * width; row y begins at pixels[y * width] */
