@@ -197,7 +197,6 @@ struct config_netdev {
     const char *ifname;              /* TAP: interface to create, NULL with fd */
     int fd;                          /* an open descriptor, or -1 */
     const char *bridge;              /* informative: the toolstack does the bridging */
-    const char *script, *downscript; /* NULL = none ("no" or not given) */
     bool vnet_hdr;
     /* STREAM and DGRAM: UNIX path or host and port; NULL = not given */
     const char *path, *host, *port;
