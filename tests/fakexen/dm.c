@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The device model as a child process: started as libxl starts it, watched, ended. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "guest.h"
+#include "rpc.h"
+
+static void child(struct guest *g)
+{
+    struct dm *dm = &g->dm;
+    char number[16];
+    int null = open("/dev/null", O_RDONLY), log = -1;
+    sigset_t none;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* never left behind */
+    setsid();
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    if (dm->log_path)
+        log = open(dm->log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    if (null >= 0)
+        dup2(null, 0);
+    dup2(log >= 0 ? log : 2, 1);
+    if (log >= 0)
+        dup2(log, 2);
+    snprintf(number, sizeof number, "%u", g->hv->domid);
+    setenv("XEN_DOMAIN_ID", number, 1);
+    setenv("XEN_QEMU_CONSOLE_LIMIT", "1048576", 1);
+    setenv("LD_LIBRARY_PATH", dm->lib_dir, 1);
+    setenv(RPC_ENV, dm->socket, 1);
+    if (dm->preload)
+        setenv("LD_PRELOAD", dm->preload, 1);
+    execv(dm->argv[0], dm->argv);
+    fprintf(stderr, "fakexen: cannot start %s: %s\n", dm->argv[0], strerror(errno));
+    _exit(127);
+}
+
+int dm_start(struct guest *g)
+{
+    const struct timespec pause = {.tv_nsec = 500000};
+    pid_t pid;
+
+    if (dm_alive(g))
+        return -EEXIST;
+    /* The kernel has closed the predecessor's files by now; let the server thread see that too. */
+    for (int i = 0; i < 2000 && server_dm_died(g); i++)
+        nanosleep(&pause, NULL);
+    fflush(NULL);
+    pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0)
+        child(g);
+    g->dm.pid = pid;
+    g->dm.reaped = false;
+    return 0;
+}
+
+bool dm_alive(struct guest *g)
+{
+    if (!g->dm.pid || g->dm.reaped)
+        return false;
+    if (waitpid(g->dm.pid, &g->dm.status, WNOHANG) != g->dm.pid)
+        return true;
+    g->dm.reaped = true;
+    server_dm_died(g);
+    return false;
+}
+
+void dm_signal(struct guest *g, int number)
+{
+    if (dm_alive(g))
+        kill(g->dm.pid, number);
+}
+
+bool dm_wait(struct guest *g, unsigned int timeout_ms)
+{
+    int64_t end = now_ns() + (int64_t)timeout_ms * 1000000;
+    const struct timespec pause = {.tv_nsec = 500000};
+
+    while (dm_alive(g)) {
+        if (now_ns() > end)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+/* Processor time of all its threads, from the scheduler's own nanosecond counter. */
+uint64_t dm_cpu_ns(struct guest *g)
+{
+    char path[300];
+    unsigned long long total = 0, one;
+    struct dirent *e;
+    DIR *d;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)g->dm.pid);
+    d = opendir(path);
+    while (d && (e = readdir(d))) {
+        FILE *f;
+
+        if (e->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)g->dm.pid, e->d_name);
+        f = fopen(path, "re");
+        if (f && fscanf(f, "%llu", &one) == 1)
+            total += one;
+        if (f)
+            fclose(f);
+    }
+    if (d)
+        closedir(d);
+    return total;
+}
