@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Text: character in plane 0, attribute in plane 1, fonts in plane 2 (32 bytes a character).
+ *
+ * The guest may change memory while it is drawn: each cell and each byte of a glyph is read once,
+ * and whatever it is leads to a byte of plane 2 (a font block of 8 KiB holds 256 glyphs).
+ */
+#include "hw/vga/vga_core.h"
+
+/* One line of one character: a bit a dot, the leftmost in bit 8 (nine dots) or 7 (eight). */
+static uint32_t dots(const struct vga_core *core, const struct crtc_view *view, uint8_t code,
+                     uint8_t attribute, uint32_t scan)
+{
+    const struct vga_state *s = core->s;
+    uint32_t at = view->font[attribute >> 3 & 1] + code * 32u + scan;
+    uint32_t glyph = vga_vram_load8(core, (uint64_t)at * 4 + 2);
+
+    if (view->cell_width == 8)
+        return glyph;
+    /* The ninth dot goes on with the eighth in line graphics, and is background elsewhere. */
+    bool joined = code >= 0xc0 && code <= 0xdf && (s->attr[AR_MODE] & ATTR_LINE_GRAPHICS);
+    return glyph << 1 | (joined ? glyph & 1 : 0);
+}
+
+void vga_text_line(struct vga_core *core, const struct crtc_view *view, uint32_t count,
+                   uint32_t scan, uint32_t *out)
+{
+    const struct vga_state *s = core->s;
+    bool blinking = s->attr[AR_MODE] & ATTR_BLINK;
+    uint32_t underline = s->crtc[CR_UNDERLINE] & 0x1f;
+    bool cursor_scan =
+        view->cursor_shown && scan >= view->cursor_first && scan <= view->cursor_last;
+    uint32_t all = (1u << view->cell_width) - 1;
+
+    for (uint32_t column = 0; column <= view->columns; column++) {
+        uint32_t index = crtc_dword(core, view, count + column, scan);
+        uint32_t cell = vga_vram_load(core, index);
+        uint8_t code = (uint8_t)cell, attribute = (uint8_t)(cell >> 8);
+        uint32_t bits = dots(core, view, code, attribute, scan);
+        uint8_t background = attribute >> 4;
+
+        if (blinking) {
+            if ((background & 8) && !view->blink_shown)
+                bits = 0;
+            background &= 7;
+        }
+        /* The attributes of monochrome text that mean "underlined". */
+        if ((attribute & 0x77) == 0x01 && scan == underline)
+            bits = all;
+        if (cursor_scan && index == view->cursor)
+            bits = all;
+
+        uint32_t fg = view->color[attribute & 0x0f], bg = view->color[background];
+        for (uint32_t dot = view->cell_width; dot-- > 0;) {
+            uint32_t pixel = bits >> dot & 1 ? fg : bg;
+            for (uint32_t r = 0; r < view->repeat; r++)
+                *out++ = pixel;
+        }
+    }
+}
