@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A device model that does nothing: it claims all ports and the VGA window, answers every read with the low bits of the
- * address, and drains the ring. It is the floor that measurements are compared with, and a subject for tests of the
- * simulation itself.
+ * A device model that does nothing: it claims all ports and the VGA window, answers every read with
+ * the low bits of the address, and drains the ring. It is the floor that measurements are compared
+ * with, and a subject for tests of the simulation itself.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -45,7 +45,8 @@ static void drain(struct buffered_iopage *ring)
             continue;
         if (rd == wr)
             return;
-        __atomic_add_fetch(&ring->read_pointer, ring->buf_ioreq[rd % IOREQ_BUFFER_SLOT_NUM].size == 3 ? 2 : 1,
+        __atomic_add_fetch(&ring->read_pointer,
+                           ring->buf_ioreq[rd % IOREQ_BUFFER_SLOT_NUM].size == 3 ? 2 : 1,
                            __ATOMIC_SEQ_CST);
     }
 }
@@ -80,10 +81,13 @@ int main(int argc, char **argv)
     m.events = xenevtchn_open(NULL, 0);
     need(dmod && fmem && m.events && xs, "open");
     need(xendevicemodel_create_ioreq_server(dmod, domid, BUFIOREQ_ATOMIC, &id) == 0, "create");
-    need(xenforeignmemory_map_resource(fmem, domid, 0, id, 0, 2, &pages, PROT_READ | PROT_WRITE, 0) != NULL, "map");
+    need(xenforeignmemory_map_resource(fmem, domid, 0, id, 0, 2, &pages, PROT_READ | PROT_WRITE,
+                                       0) != NULL,
+         "map");
     m.ring = pages;
     m.slots = (void *)((char *)pages + 4096);
-    need(xendevicemodel_get_ioreq_server_info(dmod, domid, id, NULL, NULL, &ring_port) == 0, "info");
+    need(xendevicemodel_get_ioreq_server_info(dmod, domid, id, NULL, NULL, &ring_port) == 0,
+         "info");
     need(xendevicemodel_set_ioreq_server_state(dmod, domid, id, 1) == 0, "enable");
     need(xendevicemodel_nr_vcpus(dmod, domid, &m.vcpus) == 0, "nr_vcpus");
     for (unsigned int i = 0; i < m.vcpus; i++) {
@@ -94,7 +98,8 @@ int main(int argc, char **argv)
     int ring_local = xenevtchn_bind_interdomain(m.events, domid, ring_port);
     need(ring_local > 0, "bind");
     need(xendevicemodel_map_io_range_to_ioreq_server(dmod, domid, id, 0, 0, 0xffff) == 0, "ports");
-    need(xendevicemodel_map_io_range_to_ioreq_server(dmod, domid, id, 1, 0xa0000, 0xbffff) == 0, "window");
+    need(xendevicemodel_map_io_range_to_ioreq_server(dmod, domid, id, 1, 0xa0000, 0xbffff) == 0,
+         "window");
     need(xendevicemodel_map_pcidev_to_ioreq_server(dmod, domid, id, 0, 0, 0, 0) == 0, "pci");
     snprintf(path, sizeof path, "/local/domain/0/device-model/%u/state", domid);
     need(xs_write(xs, XBT_NULL, path, "running", 7), "state");

@@ -4,9 +4,9 @@
  *
  *   fakexen --dir FOLDER [options] -- /path/to/device-model ARGUMENTS...
  *
- * Listens on FOLDER/qtest (the qtest protocol and the x- extensions, see README.md) and FOLDER/xen (the libraries),
- * prints "listening" when both are there, and ends when its standard input does, taking the device model with it.
- * The device model is started by the command x-start.
+ * Listens on FOLDER/qtest (the qtest protocol and the x- extensions, see README.md) and FOLDER/xen
+ * (the libraries), prints "listening" when both are there, and ends when its standard input does,
+ * taking the device model with it. The device model is started by the command x-start.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -50,12 +50,15 @@ static void *map(int fd, uint64_t size)
     return p;
 }
 
-/* Guest frames go from 0 to 4 GiB and on to the end of high memory and room for parked video memory. */
-static void build(struct guest *g, uint32_t domid, uint32_t vcpus, uint64_t ram_mib, uint64_t video_mib)
+/* Guest frames go from 0 to 4 GiB and on to the end of high memory and room for parked video
+ * memory. */
+static void build(struct guest *g, uint32_t domid, uint32_t vcpus, uint64_t ram_mib,
+                  uint64_t video_mib)
 {
     uint64_t ram = ram_mib << 20, video = video_mib << 20;
     uint64_t gfns = 0x100000 + ram / HV_PAGE + (256u << 20) / HV_PAGE;
-    uint64_t mfns = (ram + 2 * video) / HV_PAGE + 65536, size = sizeof(struct hv) + gfns * sizeof(uint32_t);
+    uint64_t mfns = (ram + 2 * video) / HV_PAGE + 65536,
+             size = sizeof(struct hv) + gfns * sizeof(uint32_t);
 
     g->hv_fd = memory_file("fakexen-state", size);
     g->view.frames_fd = memory_file("fakexen-frames", mfns * HV_PAGE);
@@ -247,10 +250,14 @@ static void loop(struct guest *g, int listener)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"dir", required_argument, NULL, 'd'},   {"ram", required_argument, NULL, 'r'},
-        {"video", required_argument, NULL, 'v'}, {"vcpus", required_argument, NULL, 'c'},
-        {"domid", required_argument, NULL, 'n'}, {"lib", required_argument, NULL, 'l'},
-        {"log", required_argument, NULL, 'o'},   {"preload", required_argument, NULL, 'p'},
+        {"dir", required_argument, NULL, 'd'},
+        {"ram", required_argument, NULL, 'r'},
+        {"video", required_argument, NULL, 'v'},
+        {"vcpus", required_argument, NULL, 'c'},
+        {"domid", required_argument, NULL, 'n'},
+        {"lib", required_argument, NULL, 'l'},
+        {"log", required_argument, NULL, 'o'},
+        {"preload", required_argument, NULL, 'p'},
         {NULL, 0, NULL, 0},
     };
     static struct guest guest = {.spin_us = 30, .timeout_ms = 10000};
@@ -290,9 +297,12 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    if (!dir || !guest.dm.lib_dir || optind == argc || !vcpus || vcpus > HV_VCPUS || !ram || ram > 65536) {
-        fprintf(stderr, "usage: fakexen --dir FOLDER --lib FOLDER [--ram MIB] [--video MIB] [--vcpus N] [--domid N]\n"
-                        "               [--log FILE] [--preload LIBRARIES] -- DEVICE-MODEL ARGUMENTS...\n");
+    if (!dir || !guest.dm.lib_dir || optind == argc || !vcpus || vcpus > HV_VCPUS || !ram ||
+        ram > 65536) {
+        fprintf(stderr,
+                "usage: fakexen --dir FOLDER --lib FOLDER [--ram MIB] [--video MIB] [--vcpus N] "
+                "[--domid N]\n"
+                "               [--log FILE] [--preload LIBRARIES] -- DEVICE-MODEL ARGUMENTS...\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);

@@ -5,8 +5,9 @@
         print(hex(g.inb(0x1f7)))
         print(g.qmp("query-status"))
 
-The environment says where things are: FAKEXEN is the build folder with `fakexen` and `lib/`, SLIMDM the program.
-Everything is cleaned up at the end of the block, also after an error. See README.md for the x- commands.
+The environment says where things are: FAKEXEN is the build folder with `fakexen` and `lib/`,
+SLIMDM the program. Everything is cleaned up at the end of the block, also after an error. See
+README.md for the x- commands.
 """
 
 import base64
@@ -125,21 +126,23 @@ def program(dm):
 
 
 class Guest:
-    """A domain, its controller and (unless start=False) its device model, started as libxl starts it.
+    """A domain, its controller and (unless start=False) its device model, started as by libxl.
 
     dm        "slimdm", "qemu", "answerer" or a path
     args      more arguments behind libxl's own; argv replaces all of them (without argv[0])
     ram       MiB for -m; video MiB of room for the device model; vcpus; domid
-    disk      path of the raw image of hda; disks: further (index, path); cdrom: path, or "" for an empty drive
+    disk      path of the raw image of hda; disks: further (index, path)
+    cdrom     path of the image in hdc, "" for an empty drive
     vga       "cirrus", "std" or None; serial: "pty", None or any -serial value (or a list of them)
     paused    start with -S
-    before    called with the guest before the device model is started (to order failures, fill xenstore, ...)
+    before    called with the guest before the device model is started (to order failures, ...)
     ready     wait until the device model is ready
     """
 
-    def __init__(self, dm="slimdm", args=(), argv=None, ram=248, video=16, vcpus=1, domid=1, disk=None, disks=(),
-                 cdrom=None, vga="cirrus", serial="pty", boot="d", paused=False, machine="xenfv", start=True,
-                 ready=True, before=None, preload=None, timeout=20.0):
+    def __init__(self, dm="slimdm", args=(), argv=None, ram=248, video=16, vcpus=1, domid=1,
+                 disk=None, disks=(), cdrom=None, vga="cirrus", serial="pty", boot="d",
+                 paused=False, machine="xenfv", start=True, ready=True, before=None, preload=None,
+                 timeout=20.0):
         self.build = os.path.abspath(os.environ["FAKEXEN"])
         self.dir = tempfile.mkdtemp(prefix="fx-")
         self.domid, self.vcpus, self.paused, self.ram = domid, vcpus, paused, ram
@@ -156,14 +159,16 @@ class Guest:
             argv = self.libxl_argv(disk, disks, cdrom, vga, serial, boot, machine) + list(args)
         elif argv is None:
             argv = [str(domid)] + list(args)
-        command = [os.path.join(self.build, "fakexen"), "--dir", self.dir, "--lib", os.path.join(self.build, "lib"),
-                   "--log", self.log_path, "--ram", str(ram), "--video", str(video), "--vcpus", str(vcpus),
+        command = [os.path.join(self.build, "fakexen"), "--dir", self.dir,
+                   "--lib", os.path.join(self.build, "lib"), "--log", self.log_path,
+                   "--ram", str(ram), "--video", str(video), "--vcpus", str(vcpus),
                    "--domid", str(domid)]
         if preload:
             command += ["--preload", preload]
         command += ["--", program(dm)] + list(argv)
         try:
-            self.controller = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.controller = subprocess.Popen(command, stdin=subprocess.PIPE,
+                                               stdout=subprocess.PIPE)
             if self.controller.stdout.readline() != b"listening\n":
                 raise RuntimeError("the controller did not start")
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -183,26 +188,30 @@ class Guest:
         if self.paused:
             argv.append("-S")
         argv += ["-mon", "chardev=libxl-cmd,mode=control",
-                 "-chardev", "socket,id=libxenstat-cmd,path=%s,server=on,wait=off" % self.qmp_stat_path,
-                 "-mon", "chardev=libxenstat-cmd,mode=control", "-nodefaults", "-no-user-config", "-name", "guest",
-                 "-vnc", "none", "-display", "none"]
+                 "-chardev",
+                 "socket,id=libxenstat-cmd,path=%s,server=on,wait=off" % self.qmp_stat_path,
+                 "-mon", "chardev=libxenstat-cmd,mode=control", "-nodefaults", "-no-user-config",
+                 "-name", "guest", "-vnc", "none", "-display", "none"]
         for one in [serial] if isinstance(serial, str) else serial or []:
             argv += ["-serial", one]
         if vga:
-            argv += ["-device", "cirrus-vga,vgamem_mb=8" if vga == "cirrus" else "VGA,vgamem_mb=16"]
+            argv += ["-device",
+                     "cirrus-vga,vgamem_mb=8" if vga == "cirrus" else "VGA,vgamem_mb=16"]
         argv += ["-boot", "order=%s" % boot]
         if self.vcpus > 1:
             argv += ["-smp", "%d,maxcpus=%d" % (self.vcpus, self.vcpus)]
-        argv += ["-net", "none", "-machine", "%s,suppress-vmdesc=on" % machine, "-m", str(self.ram)]
+        argv += ["-net", "none", "-machine", "%s,suppress-vmdesc=on" % machine,
+                 "-m", str(self.ram)]
         for index, path in ([(0, disk)] if disk else []) + list(disks):
-            argv += ["-drive", "file=%s,if=ide,index=%d,media=disk,format=raw,cache=writeback" % (path, index)]
+            argv += ["-drive", "file=%s,if=ide,index=%d,media=disk,format=raw,cache=writeback"
+                     % (path, index)]
         if cdrom is not None:
             image = ",file=%s,format=raw" % cdrom if cdrom else ""
             argv += ["-drive", "if=none,readonly=on,id=ide-5632" + image,
                      "-device", "ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0"]
         return argv
 
-    # -- life of the device model -------------------------------------------------------------------------------
+    # -- life of the device model ------------------------------------------------------------------
 
     def start(self, ready=True, timeout=20.0):
         self.cmd("x-start")
@@ -211,13 +220,16 @@ class Guest:
 
     def wait_ready(self, timeout=20.0):
         try:
-            reply = self.cmd("x-ready timeout=%d for=%s" % (timeout * 1000, "enabled" if self.paused else "running"))
+            reply = self.cmd("x-ready timeout=%d for=%s"
+                             % (timeout * 1000, "enabled" if self.paused else "running"))
         except Failed as e:
             raise Failed("%s; its log:\n%s" % (e, self.log())) from None
         self.ready_ns = fields(reply)["ns"]
 
     def status(self, timeout=0.0):
-        """('running', pid), ('exited', code) or ('killed', signal); waits up to timeout seconds for the end."""
+        """('running', pid), ('exited', code) or ('killed', signal).
+
+        Waits up to timeout seconds for the end."""
         word, _, rest = self.cmd("x-dm timeout=%d" % (timeout * 1000)).partition(" ")
         return word, next(iter(fields(rest).values()), None)
 
@@ -260,7 +272,7 @@ class Guest:
     def __exit__(self, *_):
         self.close()
 
-    # -- the qtest socket ---------------------------------------------------------------------------------------
+    # -- the qtest socket --------------------------------------------------------------------------
 
     def _line(self):
         while b"\n" not in self.buffer:
@@ -346,12 +358,13 @@ class Guest:
     def memset(self, addr, size, value):
         self.cmd("memset %#x %#x %#x" % (addr, size, value))
 
-    # -- what qtest has no word for -----------------------------------------------------------------------------
+    # -- what qtest has no word for ----------------------------------------------------------------
 
     def x(self, name, **args):
         """x('ioreq', type=0, addr=0x1f7) sends 'x-ioreq type=0 addr=503'."""
         words = ["x-" + name.replace("_", "-")]
-        words += ["%s=%s" % (k.replace("_", "-"), v) for k, v in args.items() if v is not None]
+        words += ["%s=%s" % (k.replace("_", "-"), v)
+                  for k, v in args.items() if v is not None]
         return self.cmd(" ".join(words))
 
     def ioreq(self, **args):
@@ -414,14 +427,16 @@ class Guest:
             return None
 
     def loop(self, n, lines):
-        """Runs the lines n times inside the controller; gives n, ns and cpu (of the device model, in ns)."""
+        """Runs the lines n times inside the controller.
+
+        Gives n, ns and cpu (of the device model, in ns)."""
         self.sock.sendall(("x-loop n=%d\n%s\nx-end\n" % (n, "\n".join(lines))).encode())
         return fields(self._answer())
 
     def bench(self, n, vcpus=1, **request):
         return fields(self.x("bench", n=n, vcpus=vcpus, **request))
 
-    # -- QMP ----------------------------------------------------------------------------------------------------
+    # -- QMP ---------------------------------------------------------------------------------------
 
     def monitor(self, **options):
         """A new connection to the QMP socket."""

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Guest-physical memory as a vCPU sees it: RAM in the machine frames, everything else as MMIO requests. */
+/* Guest-physical memory as a vCPU sees it: RAM in the machine frames, everything else as MMIO
+ * requests. */
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -47,7 +48,8 @@ static void ram_piece(struct guest *g, int dir, uint64_t gpa, uint8_t *data, siz
     }
 }
 
-/* MMIO in the pieces that Xen makes: the largest power of two up to eight that still fits, never over a page. */
+/* MMIO in the pieces that Xen makes: the largest power of two up to eight that still fits, never
+ * over a page. */
 static int mmio_piece(struct guest *g, int dir, uint64_t gpa, uint8_t *data, size_t bytes)
 {
     while (bytes) {

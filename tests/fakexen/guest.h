@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The controller's parts: the guest it plays, the device model it starts, the sockets it listens on. */
+/* The controller's parts: the guest it plays, the device model it starts, the sockets it listens
+ * on. */
 #ifndef FAKEXEN_GUEST_H
 #define FAKEXEN_GUEST_H
 
@@ -21,22 +22,22 @@ struct dm {
 struct guest {
     struct hv_view view;
     struct hv *hv;
-    uint8_t *frames;      /* all machine frames */
-    int hv_fd;            /* to hand to the library */
+    uint8_t *frames; /* all machine frames */
+    int hv_fd;       /* to hand to the library */
     struct store *store;
     struct dm dm;
-    uint32_t vcpu;        /* who executes qtest accesses */
-    uint32_t cf8;         /* Xen's latch of the configuration address */
+    uint32_t vcpu; /* who executes qtest accesses */
+    uint32_t cf8;  /* Xen's latch of the configuration address */
     uint8_t cmos_index;
-    bool cmos_ours;       /* the index selects a register that Xen keeps */
+    bool cmos_ours;                      /* the index selects a register that Xen keeps */
     uint32_t base[HV_SERVERS][HV_VCPUS]; /* notifications seen when the request was posted */
     bool busy[HV_SERVERS][HV_VCPUS];
     unsigned int spin_us, timeout_ms;
-    uint64_t irq_seen;    /* records up to here were told to qtest clients */
+    uint64_t irq_seen; /* records up to here were told to qtest clients */
     bool intercept;
     int64_t started_ns;
     bool told_shutdown;
-    char why[256];        /* what went wrong last */
+    char why[256]; /* what went wrong last */
 };
 
 /* A request as it is put into a slot. */
@@ -60,7 +61,8 @@ int vcpu_wait(struct guest *g, uint32_t vcpu, int server, uint64_t *data, unsign
 int vcpu_io(struct guest *g, uint32_t vcpu, const struct request *r, uint64_t *data);
 int vcpu_broadcast(struct guest *g, uint32_t vcpu);
 int vcpu_route(struct guest *g, struct request *r);
-int vcpu_port(struct guest *g, uint32_t vcpu, int dir, uint16_t port, uint32_t size, uint64_t *data);
+int vcpu_port(struct guest *g, uint32_t vcpu, int dir, uint16_t port, uint32_t size,
+              uint64_t *data);
 int vcpu_mmio(struct guest *g, uint32_t vcpu, int dir, uint64_t gpa, uint32_t size, uint64_t *data);
 int vcpu_rep_port(struct guest *g, uint32_t vcpu, struct request r, unsigned int *requests);
 int vcpu_rep_mmio(struct guest *g, uint32_t vcpu, struct request r, unsigned int *requests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The simulated hypervisor's core: its lock, its memory of what was asked (the record ring), and ordered failures. */
+/* The simulated hypervisor's core: its lock, its memory of what was asked (the record ring), and
+ * ordered failures. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 
 void hv_lock(struct hv *hv)
 {
-    /* The state is consistent enough after a kill: every change is a few stores, and Xen would not have noticed. */
+    /* The state is consistent enough after a kill: every change is a few stores, and Xen would not
+     * have noticed. */
     if (pthread_mutex_lock(&hv->lock) == EOWNERDEAD)
         pthread_mutex_consistent(&hv->lock);
 }
@@ -30,11 +32,11 @@ static void fill(struct hv *hv, uint64_t first, uint64_t end)
 }
 
 /*
- * Builds the domain as the toolstack would have left it: RAM with the VGA hole, RAM above 4 GiB for what does not fit
- * below 0xf0000000, the legacy ioreq frames and the special pages.
+ * Builds the domain as the toolstack would have left it: RAM with the VGA hole, RAM above 4 GiB for
+ * what does not fit below 0xf0000000, the legacy ioreq frames and the special pages.
  */
-void hv_init(struct hv *hv, uint32_t domid, uint32_t nr_vcpus, uint64_t ram_bytes, uint64_t video_bytes,
-             uint64_t nr_gfns, uint64_t nr_mfns, uint32_t size)
+void hv_init(struct hv *hv, uint32_t domid, uint32_t nr_vcpus, uint64_t ram_bytes,
+             uint64_t video_bytes, uint64_t nr_gfns, uint64_t nr_mfns, uint32_t size)
 {
     pthread_mutexattr_t attr;
     const uint64_t low_limit = 0xf0000, hole = 0x100000;
@@ -61,7 +63,8 @@ void hv_init(struct hv *hv, uint32_t domid, uint32_t nr_vcpus, uint64_t ram_byte
     if (frames > low)
         fill(hv, hole, hole + frames - low);
     fill(hv, HV_LEGACY_GFN, hole);
-    hv->max_pages = hv->tot_pages + video_bytes / HV_PAGE + 256; /* 1 MiB of slack, as libxl grants */
+    hv->max_pages =
+        hv->tot_pages + video_bytes / HV_PAGE + 256; /* 1 MiB of slack, as libxl grants */
     hv->param[HVM_PARAM_STORE_PFN] = 0xfeffc;
     hv->param[HVM_PARAM_CONSOLE_PFN] = 0xfefff;
     hv->param[HVM_PARAM_IOREQ_SERVER_PFN] = HV_LEGACY_GFN;
@@ -69,7 +72,9 @@ void hv_init(struct hv *hv, uint32_t domid, uint32_t nr_vcpus, uint64_t ram_byte
     hv->param[HVM_PARAM_ACPI_IOPORTS_LOCATION] = 1; /* as after hvmloader */
 }
 
-/* Counts requests that the device model has not answered, so that a record shows what it overtook. */
+/*
+ * Counts requests that the device model has not answered, so that a record shows what it overtook.
+ */
 static void look_in_flight(struct hv_view *v, struct hv_record *r)
 {
     const struct hv *hv = v->hv;
@@ -102,14 +107,16 @@ static void look_in_flight(struct hv_view *v, struct hv_record *r)
     }
 }
 
-void hv_log(struct hv_view *v, enum hv_record_kind kind, int result, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
-            uint64_t e)
+void hv_log(struct hv_view *v, enum hv_record_kind kind, int result, uint64_t a, uint64_t b,
+            uint64_t c, uint64_t d, uint64_t e)
 {
     struct hv *hv = v->hv;
     struct hv_record *r = &hv->record[hv->records % HV_RECORDS];
 
-    *r = (struct hv_record){.kind = (uint16_t)kind, .result = (int16_t)result, .arg = {a, b, c, d, e}};
-    if (kind == HV_REC_SHUTDOWN || kind == HV_REC_LINK || kind == HV_REC_PARAM || kind == HV_REC_MODIFIED)
+    *r = (struct hv_record){
+        .kind = (uint16_t)kind, .result = (int16_t)result, .arg = {a, b, c, d, e}};
+    if (kind == HV_REC_SHUTDOWN || kind == HV_REC_LINK || kind == HV_REC_PARAM ||
+        kind == HV_REC_MODIFIED)
         look_in_flight(v, r);
     r->number = ++hv->records;
 }
@@ -186,9 +193,11 @@ int hv_format(const struct hv_record *r, char *text, size_t size)
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    n += snprintf(text + n, size - (size_t)n, f, (unsigned long long)r->arg[0], (unsigned long long)r->arg[1],
-                  (unsigned long long)r->arg[2], (unsigned long long)r->arg[3], (unsigned long long)r->arg[4]);
+    n += snprintf(text + n, size - (size_t)n, f, (unsigned long long)r->arg[0],
+                  (unsigned long long)r->arg[1], (unsigned long long)r->arg[2],
+                  (unsigned long long)r->arg[3], (unsigned long long)r->arg[4]);
 #pragma GCC diagnostic pop
-    n += snprintf(text + n, size - (size_t)n, " result=%d in-flight=%u state=%u", r->result, r->in_flight, r->state);
+    n += snprintf(text + n, size - (size_t)n, " result=%d in-flight=%u state=%u", r->result,
+                  r->in_flight, r->state);
     return n;
 }

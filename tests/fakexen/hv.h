@@ -2,15 +2,17 @@
 /*
  * The simulated hypervisor: everything Xen itself would remember about one HVM domain.
  *
- * It is plain data in one shared memory file that two programs map: the library inside the device model (where a call
- * of libxendevicemodel is a "hypercall") and the controller, which plays the guest's vCPUs. A hypercall therefore costs
- * no more than a lock, as cheap as a real one, and the state outlives the device model as Xen's does.
+ * It is plain data in one shared memory file that two programs map: the library inside the device
+ * model (where a call of libxendevicemodel is a "hypercall") and the controller, which plays the
+ * guest's vCPUs. A hypercall therefore costs no more than a lock, as cheap as a real one, and the
+ * state outlives the device model as Xen's does.
  *
- * Guest memory is a second memory file of machine frames ("mfn"); physmap[] says which guest frame ("gfn") shows which.
- * Machine frames are never handed out twice, as a foreign mapping keeps its frame alive in Xen.
+ * Guest memory is a second memory file of machine frames ("mfn"); physmap[] says which guest frame
+ * ("gfn") shows which. Machine frames are never handed out twice, as a foreign mapping keeps its
+ * frame alive in Xen.
  *
- * All functions return 0 (or a count) or a negative errno, exactly the number Xen would give. Those marked "locked"
- * must be called between hv_lock() and hv_unlock().
+ * All functions return 0 (or a count) or a negative errno, exactly the number Xen would give. Those
+ * marked "locked" must be called between hv_lock() and hv_unlock().
  */
 #ifndef FAKEXEN_HV_H
 #define FAKEXEN_HV_H
@@ -27,9 +29,9 @@
 #define HV_SERVERS      8
 #define HV_RANGES       256
 #define HV_VCPUS        128
-#define HV_PORTS        2048  /* event channel ports of each side */
-#define HV_HANDLES      32    /* /dev/xen/evtchn files open at the same time */
-#define HV_QUEUE        4096  /* delivered ports waiting in one such file */
+#define HV_PORTS        2048 /* event channel ports of each side */
+#define HV_HANDLES      32   /* /dev/xen/evtchn files open at the same time */
+#define HV_QUEUE        4096 /* delivered ports waiting in one such file */
 #define HV_PINS         64
 #define HV_FAULTS       32
 #define HV_RECORDS      65536
@@ -65,7 +67,8 @@ struct hv_server {
     struct hv_range_set set[HV_SPACES];
 };
 
-/* The guest's end of an event channel: only Xen itself signals on it, only the device model notifies it. */
+/* The guest's end of an event channel: only Xen itself signals on it, only the device model
+ * notifies it. */
 struct hv_guest_port {
     uint32_t used;
     uint32_t local;    /* the other end, 0 while unbound */
@@ -82,23 +85,47 @@ struct hv_local_port {
 
 struct hv_handle {
     uint32_t used;
-    uint32_t owner;      /* connection number of the process, 0 while between two images of one process */
-    uint32_t keep;       /* opened with NO_CLOEXEC */
+    uint32_t
+        owner;     /* connection number of the process, 0 while between two images of one process */
+    uint32_t keep; /* opened with NO_CLOEXEC */
     uint64_t eventfd_id; /* how fdopen() finds its handle again */
     uint32_t head, tail; /* queue of ports already delivered and masked */
     uint32_t port[HV_QUEUE];
 };
 
 enum hv_record_kind {
-    HV_REC_NONE, HV_REC_SERVER_CREATE, HV_REC_SERVER_DESTROY, HV_REC_SERVER_STATE, HV_REC_MAP, HV_REC_UNMAP,
-    HV_REC_ISA, HV_REC_INTX, HV_REC_GSI, HV_REC_LINK, HV_REC_MSI, HV_REC_SHUTDOWN, HV_REC_POPULATE, HV_REC_DECREASE,
-    HV_REC_RELOCATE, HV_REC_PIN, HV_REC_UNPIN, HV_REC_MEM_TYPE, HV_REC_TRACK, HV_REC_MODIFIED, HV_REC_PARAM,
-    HV_REC_RESTRICT, HV_REC_RESOURCE, HV_REC_BIND, HV_REC_FAULT, HV_REC_BAD, HV_REC_EVENT,
+    HV_REC_NONE,
+    HV_REC_SERVER_CREATE,
+    HV_REC_SERVER_DESTROY,
+    HV_REC_SERVER_STATE,
+    HV_REC_MAP,
+    HV_REC_UNMAP,
+    HV_REC_ISA,
+    HV_REC_INTX,
+    HV_REC_GSI,
+    HV_REC_LINK,
+    HV_REC_MSI,
+    HV_REC_SHUTDOWN,
+    HV_REC_POPULATE,
+    HV_REC_DECREASE,
+    HV_REC_RELOCATE,
+    HV_REC_PIN,
+    HV_REC_UNPIN,
+    HV_REC_MEM_TYPE,
+    HV_REC_TRACK,
+    HV_REC_MODIFIED,
+    HV_REC_PARAM,
+    HV_REC_RESTRICT,
+    HV_REC_RESOURCE,
+    HV_REC_BIND,
+    HV_REC_FAULT,
+    HV_REC_BAD,
+    HV_REC_EVENT,
     HV_REC_KINDS
 };
 
 struct hv_record {
-    uint64_t number;    /* 1, 2, ...; 0 while being written */
+    uint64_t number; /* 1, 2, ...; 0 while being written */
     uint16_t kind;
     int16_t result;     /* 0 or negative errno */
     uint16_t in_flight; /* requests not answered yet when it was written: READY or INPROCESS */
@@ -123,7 +150,7 @@ struct hv {
     pthread_mutex_t lock; /* robust: a killed device model may hold it */
 
     uint32_t domid, nr_vcpus;
-    uint32_t dying;       /* destroyed: every call gives ESRCH */
+    uint32_t dying; /* destroyed: every call gives ESRCH */
     uint32_t shut_down, shutdown_reason;
     uint32_t no_resource; /* map_resource answers EOPNOTSUPP */
 
@@ -136,7 +163,7 @@ struct hv {
     struct hv_guest_port gport[HV_PORTS];
     struct hv_local_port lport[HV_PORTS];
     struct hv_handle handle[HV_HANDLES];
-    uint32_t notify_seq;  /* futex: counts notifications of any guest port */
+    uint32_t notify_seq; /* futex: counts notifications of any guest port */
     uint32_t vcpu_waiting;
 
     uint8_t isa[16], intx[32][4], link[4], extra_gsi[64];
@@ -160,10 +187,10 @@ struct hv {
 /* One process's view. */
 struct hv_view {
     struct hv *hv;
-    int frames_fd;             /* machine frames */
-    int hole_fd;               /* an empty file: mappings of it raise SIGBUS on touch */
-    int event_fd[HV_HANDLES];  /* -1: not ours */
-    int irq_fd;                /* written when a line changes while hv->irq_watch is set */
+    int frames_fd;            /* machine frames */
+    int hole_fd;              /* an empty file: mappings of it raise SIGBUS on touch */
+    int event_fd[HV_HANDLES]; /* -1: not ours */
+    int irq_fd;               /* written when a line changes while hv->irq_watch is set */
     struct shared_iopage *slots[HV_SERVERS]; /* cached mapping for hv_log(), NULL until needed */
     uint32_t slots_mfn[HV_SERVERS];
 };
@@ -171,12 +198,13 @@ struct hv_view {
 /* hv.c */
 void hv_lock(struct hv *hv);
 void hv_unlock(struct hv *hv);
-void hv_init(struct hv *hv, uint32_t domid, uint32_t nr_vcpus, uint64_t ram_bytes, uint64_t video_bytes,
-             uint64_t nr_gfns, uint64_t nr_mfns, uint32_t size);
+void hv_init(struct hv *hv, uint32_t domid, uint32_t nr_vcpus, uint64_t ram_bytes,
+             uint64_t video_bytes, uint64_t nr_gfns, uint64_t nr_mfns, uint32_t size);
 /* Appends a record (locked). */
-void hv_log(struct hv_view *v, enum hv_record_kind kind, int result, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
-            uint64_t e);
-/* What a call named `name` must do first: 0, or the error that was ordered for it, or ESRCH for a dead domain. */
+void hv_log(struct hv_view *v, enum hv_record_kind kind, int result, uint64_t a, uint64_t b,
+            uint64_t c, uint64_t d, uint64_t e);
+/* What a call named `name` must do first: 0, or the error that was ordered for it, or ESRCH for a
+ * dead domain. */
 int hv_enter(struct hv_view *v, const char *name, uint32_t domid);
 int hv_fault(struct hv_view *v, const char *name);
 int hv_format(const struct hv_record *r, char *text, size_t size);
@@ -184,10 +212,12 @@ int hv_format(const struct hv_record *r, char *text, size_t size);
 /* hv_ioreq.c: all locked */
 int hv_server_create(struct hv_view *v, int bufioreq, uint16_t *id);
 int hv_server_destroy(struct hv_view *v, uint16_t id);
-int hv_server_info(struct hv_view *v, uint16_t id, bool gfns, uint64_t *sync, uint64_t *buf, uint32_t *port);
+int hv_server_info(struct hv_view *v, uint16_t id, bool gfns, uint64_t *sync, uint64_t *buf,
+                   uint32_t *port);
 int hv_server_enable(struct hv_view *v, uint16_t id, bool enabled);
 int hv_server_frame(struct hv_view *v, uint16_t id, uint64_t frame, uint32_t *mfn);
-int hv_range_change(struct hv_view *v, uint16_t id, enum hv_space space, uint64_t first, uint64_t last, bool add);
+int hv_range_change(struct hv_view *v, uint16_t id, enum hv_space space, uint64_t first,
+                    uint64_t last, bool add);
 int hv_route(const struct hv *hv, enum hv_space space, uint64_t first, uint64_t last);
 
 /* hv_memory.c: locked */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Event channels as the Linux evtchn driver shows them: a delivered port is masked and queued on its file until it is
- * unmasked; an event on a masked port is kept as pending.
+ * Event channels as the Linux evtchn driver shows them: a delivered port is masked and queued on
+ * its file until it is unmasked; an event on a masked port is kept as pending.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -137,7 +137,8 @@ int hv_notify(struct hv_view *v, int handle, uint32_t local)
     return 0;
 }
 
-/* Takes the next delivered port of a file, or -EAGAIN. *empty tells whether the queue has run dry with it. */
+/* Takes the next delivered port of a file, or -EAGAIN. *empty tells whether the queue has run dry
+ * with it. */
 int hv_next_port(struct hv_view *v, int handle, bool *empty)
 {
     struct hv_handle *h = &v->hv->handle[handle];

@@ -58,7 +58,8 @@ static int legacy_take(struct hv *hv, uint32_t *gfn)
 
 static void zero_frame(struct hv_view *v, uint32_t mfn)
 {
-    void *p = mmap(NULL, HV_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, v->frames_fd, (off_t)mfn * HV_PAGE);
+    void *p =
+        mmap(NULL, HV_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, v->frames_fd, (off_t)mfn * HV_PAGE);
 
     if (p == MAP_FAILED)
         return;
@@ -103,7 +104,8 @@ int hv_server_destroy(struct hv_view *v, uint16_t id)
     return 0;
 }
 
-int hv_server_info(struct hv_view *v, uint16_t id, bool gfns, uint64_t *sync, uint64_t *buf, uint32_t *port)
+int hv_server_info(struct hv_view *v, uint16_t id, bool gfns, uint64_t *sync, uint64_t *buf,
+                   uint32_t *port)
 {
     struct hv *hv = v->hv;
     struct hv_server *s = find(hv, id);
@@ -133,7 +135,8 @@ int hv_server_info(struct hv_view *v, uint16_t id, bool gfns, uint64_t *sync, ui
     return 0;
 }
 
-/* The machine frame behind frame number `frame` of the server's resource; allocates both on first use. */
+/* The machine frame behind frame number `frame` of the server's resource; allocates both on first
+ * use. */
 int hv_server_frame(struct hv_view *v, uint16_t id, uint64_t frame, uint32_t *mfn)
 {
     struct hv *hv = v->hv;
@@ -174,7 +177,8 @@ int hv_server_enable(struct hv_view *v, uint16_t id, bool enabled)
     if (!enabled || !s->sync_mfn)
         return 0;
     /* Only now does a slot name its event channel. */
-    page = mmap(NULL, HV_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, v->frames_fd, (off_t)s->sync_mfn * HV_PAGE);
+    page = mmap(NULL, HV_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, v->frames_fd,
+                (off_t)s->sync_mfn * HV_PAGE);
     if (page == MAP_FAILED)
         return -ENOMEM;
     for (uint32_t i = 0; i < hv->nr_vcpus; i++)
@@ -240,7 +244,8 @@ static int range_remove(struct hv_range_set *set, uint64_t first, uint64_t last)
     return 0;
 }
 
-int hv_range_change(struct hv_view *v, uint16_t id, enum hv_space space, uint64_t first, uint64_t last, bool add)
+int hv_range_change(struct hv_view *v, uint16_t id, enum hv_space space, uint64_t first,
+                    uint64_t last, bool add)
 {
     struct hv_server *s = find(v->hv, id);
 
@@ -251,7 +256,8 @@ int hv_range_change(struct hv_view *v, uint16_t id, enum hv_space space, uint64_
     return add ? range_add(&s->set[space], first, last) : range_remove(&s->set[space], first, last);
 }
 
-/* The server that gets an access to first..last: the highest number whose set holds all of it, or -1. */
+/* The server that gets an access to first..last: the highest number whose set holds all of it, or
+ * -1. */
 int hv_route(const struct hv *hv, enum hv_space space, uint64_t first, uint64_t last)
 {
     for (int id = HV_SERVERS - 1; id >= 0; id--) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Interrupt lines: one bit per source, an assertion count per global interrupt, PCI links routed to ISA lines. */
+/* Interrupt lines: one bit per source, an assertion count per global interrupt, PCI links routed to
+ * ISA lines. */
 #include <errno.h>
 #include <unistd.h>
 #include "hv.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The domain's physical memory map: which guest frame shows which machine frame, and who is told of changes. */
+/* The domain's physical memory map: which guest frame shows which machine frame, and who is told of
+ * changes. */
 #include <errno.h>
 #include <string.h>
 #include "hv.h"
@@ -33,7 +34,8 @@ int hv_populate(struct hv_view *v, uint64_t gfn)
     mfn = hv_alloc_frame(hv);
     if (!mfn)
         return -ENOMEM;
-    if (hv_mfn(hv, gfn)) /* Xen leaks the page that was there; a device model should never do this */
+    if (hv_mfn(hv,
+               gfn)) /* Xen leaks the page that was there; a device model should never do this */
         hv_log(v, HV_REC_BAD, -EEXIST, 1, gfn, 0, 0, 0);
     hv->physmap[gfn] = mfn;
     hv->tot_pages++;
@@ -57,7 +59,8 @@ int hv_relocate(struct hv_view *v, uint64_t count, uint64_t from, uint64_t to)
 {
     struct hv *hv = v->hv;
 
-    count &= 0xffff; /* the size field inside Xen has 16 bits, and it reports success all the same */
+    count &=
+        0xffff; /* the size field inside Xen has 16 bits, and it reports success all the same */
     for (uint64_t i = 0; i < count; i++) {
         uint32_t entry;
 

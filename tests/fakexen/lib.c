@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Connection of a device model process to the controller, and what every simulated call begins with. */
+/* Connection of a device model process to the controller, and what every simulated call begins
+ * with. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,8 @@ static int attach(void)
 
         rc = p == MAP_FAILED ? -errno : 0;
         close(fds[0]);
-        view = (struct hv_view){.hv = rc ? NULL : p, .frames_fd = fds[1], .hole_fd = fds[2], .irq_fd = fds[3]};
+        view = (struct hv_view){
+            .hv = rc ? NULL : p, .frames_fd = fds[1], .hole_fd = fds[2], .irq_fd = fds[3]};
         for (int i = 0; i < HV_HANDLES; i++)
             view.event_fd[i] = -1;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libxencall.so.1: raw hypercalls with the public structures of Xen. As with real Xen, what an argument points to must
- * lie in memory from xencall_alloc_buffer(), or the call gives EFAULT.
+ * libxencall.so.1: raw hypercalls with the public structures of Xen. As with real Xen, what an
+ * argument points to must lie in memory from xencall_alloc_buffer(), or the call gives EFAULT.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -62,7 +62,8 @@ void *xencall_alloc_buffer(xencall_handle *xcall, size_t size)
 {
     size_t bytes = (size + HV_PAGE - 1) & ~(size_t)(HV_PAGE - 1);
     struct buffer *b = malloc(sizeof *b);
-    void *p = mmap(NULL, bytes ? bytes : HV_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p = mmap(NULL, bytes ? bytes : HV_PAGE, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (!b || p == MAP_FAILED) {
         free(b);
@@ -113,8 +114,10 @@ static bool reachable(const void *p, size_t bytes)
     return found;
 }
 
-/* Populates extents in order and stops at the first that does not fit, as Xen does. Returns the number done. */
-long lib_populate(uint32_t domid, uint64_t nr, uint32_t order, const uint64_t *gfns, const char *name)
+/* Populates extents in order and stops at the first that does not fit, as Xen does. Returns the
+ * number done. */
+long lib_populate(uint32_t domid, uint64_t nr, uint32_t order, const uint64_t *gfns,
+                  const char *name)
 {
     struct hv_view *v = lib_view();
     int rc = lib_enter(name, domid);
@@ -223,10 +226,12 @@ static long memory_op(uint64_t word, void *arg)
         if (!reachable(r, sizeof *r))
             return -EFAULT;
         memcpy(&gfns, &r->extent_start, sizeof gfns);
-        if (start > r->nr_extents || r->extent_order > 18 || !reachable(gfns, r->nr_extents * sizeof *gfns))
+        if (start > r->nr_extents || r->extent_order > 18 ||
+            !reachable(gfns, r->nr_extents * sizeof *gfns))
             return -EFAULT;
         if ((word & 63) == XENMEM_populate_physmap)
-            done = lib_populate(r->domid, r->nr_extents - start, r->extent_order, gfns + start, "populate_physmap");
+            done = lib_populate(r->domid, r->nr_extents - start, r->extent_order, gfns + start,
+                                "populate_physmap");
         else
             done = decrease(r->domid, r->nr_extents - start, r->extent_order, gfns + start);
         return done < 0 ? done : done + (long)start;
@@ -334,13 +339,14 @@ int xencall3(xencall_handle *xcall, unsigned int op, uint64_t arg1, uint64_t arg
     return (int)answer(hypercall(op, arg1, arg2));
 }
 
-int xencall4(xencall_handle *xcall, unsigned int op, uint64_t arg1, uint64_t arg2, uint64_t arg3, uint64_t arg4)
+int xencall4(xencall_handle *xcall, unsigned int op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
+             uint64_t arg4)
 {
     return (int)answer(hypercall(op, arg1, arg2));
 }
 
-int xencall5(xencall_handle *xcall, unsigned int op, uint64_t arg1, uint64_t arg2, uint64_t arg3, uint64_t arg4,
-             uint64_t arg5)
+int xencall5(xencall_handle *xcall, unsigned int op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
+             uint64_t arg4, uint64_t arg5)
 {
     return (int)answer(hypercall(op, arg1, arg2));
 }

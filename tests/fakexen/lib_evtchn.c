@@ -38,7 +38,9 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int 
     return h;
 }
 
-/* The kernel shows which eventfd a descriptor is; the controller remembers which handle that was. */
+/*
+ * The kernel shows which eventfd a descriptor is; the controller remembers which handle that was.
+ */
 static uint64_t eventfd_id(int fd)
 {
     char path[64], line[128];
@@ -111,7 +113,8 @@ int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port)
     return lib_result(rc);
 }
 
-xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid, evtchn_port_t remote_port)
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
+                                                     evtchn_port_t remote_port)
 {
     struct hv_view *v = lib_view();
     int rc = lib_enter(__func__, domid);
@@ -163,7 +166,9 @@ int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port)
     return lib_result(rc);
 }
 
-/* As read() on the real file: one port an event, blocking or EAGAIN as the descriptor's flags say. */
+/*
+ * As read() on the real file: one port an event, blocking or EAGAIN as the descriptor's flags say.
+ */
 xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
 {
     struct hv_view *v = lib_view();
@@ -175,7 +180,8 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
 
         hv_lock(v->hv);
         port = hv_next_port(v, xce->number, &empty);
-        if (port >= 0 && empty) /* nothing left: stop being readable. Signals need the lock, so none is lost here */
+        if (port >= 0 && empty) /* nothing left: stop being readable. Signals need the lock, so none
+                                   is lost here */
             empty = read(xce->fd, &count, sizeof count) == sizeof count;
         hv_unlock(v->hv);
         if (port >= 0)

@@ -15,7 +15,8 @@ struct xenforeignmemory_resource_handle {
     size_t bytes;
 };
 
-xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger, unsigned open_flags)
+xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger,
+                                               unsigned open_flags)
 {
     struct hv_view *v = lib_view();
     int rc = v ? hv_fault(v, __func__) : -errno;
@@ -48,14 +49,14 @@ static void *failed(int rc)
 static bool map_run(struct hv_view *v, uint8_t *to, size_t pages, uint32_t mfn, int prot)
 {
     bool hole = mfn == HV_NO_MFN;
-    void *p = mmap(to, pages * HV_PAGE, prot, MAP_SHARED | MAP_FIXED, hole ? v->hole_fd : v->frames_fd,
-                   hole ? 0 : (off_t)mfn * HV_PAGE);
+    void *p = mmap(to, pages * HV_PAGE, prot, MAP_SHARED | MAP_FIXED,
+                   hole ? v->hole_fd : v->frames_fd, hole ? 0 : (off_t)mfn * HV_PAGE);
 
     return p != MAP_FAILED;
 }
 
-void *xenforeignmemory_map2(xenforeignmemory_handle *fmem, uint32_t dom, void *addr, int prot, int flags, size_t pages,
-                            const xen_pfn_t arr[], int err[])
+void *xenforeignmemory_map2(xenforeignmemory_handle *fmem, uint32_t dom, void *addr, int prot,
+                            int flags, size_t pages, const xen_pfn_t arr[], int err[])
 {
     struct hv_view *v = lib_view();
     int rc = lib_enter("xenforeignmemory_map", dom), bad = 0;
@@ -65,8 +66,8 @@ void *xenforeignmemory_map2(xenforeignmemory_handle *fmem, uint32_t dom, void *a
         return failed(rc);
     if (!pages)
         return failed(-EINVAL);
-    base = mmap(addr, pages * HV_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (addr ? MAP_FIXED : 0),
-                -1, 0);
+    base = mmap(addr, pages * HV_PAGE, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (addr ? MAP_FIXED : 0), -1, 0);
     if (base == MAP_FAILED)
         return NULL;
     hv_lock(v->hv);
@@ -92,8 +93,8 @@ void *xenforeignmemory_map2(xenforeignmemory_handle *fmem, uint32_t dom, void *a
     return base;
 }
 
-void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot, size_t pages, const xen_pfn_t arr[],
-                           int err[])
+void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot, size_t pages,
+                           const xen_pfn_t arr[], int err[])
 {
     return xenforeignmemory_map2(fmem, dom, NULL, prot, 0, pages, arr, err);
 }
@@ -103,10 +104,9 @@ int xenforeignmemory_unmap(xenforeignmemory_handle *fmem, void *addr, size_t pag
     return munmap(addr, pages * HV_PAGE);
 }
 
-xenforeignmemory_resource_handle *xenforeignmemory_map_resource(xenforeignmemory_handle *fmem, domid_t domid,
-                                                                unsigned int type, unsigned int id,
-                                                                unsigned long frame, unsigned long nr_frames,
-                                                                void **paddr, int prot, int flags)
+xenforeignmemory_resource_handle *xenforeignmemory_map_resource(
+    xenforeignmemory_handle *fmem, domid_t domid, unsigned int type, unsigned int id,
+    unsigned long frame, unsigned long nr_frames, void **paddr, int prot, int flags)
 {
     struct hv_view *v = lib_view();
     xenforeignmemory_resource_handle *res;
@@ -119,7 +119,8 @@ xenforeignmemory_resource_handle *xenforeignmemory_map_resource(xenforeignmemory
         rc = -EINVAL;
     if (rc)
         return failed(rc);
-    base = mmap(*paddr, nr_frames * HV_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | (*paddr ? MAP_FIXED : 0), -1, 0);
+    base = mmap(*paddr, nr_frames * HV_PAGE, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | (*paddr ? MAP_FIXED : 0), -1, 0);
     res = base == MAP_FAILED ? NULL : malloc(sizeof *res);
     if (!res)
         return NULL;
@@ -144,7 +145,8 @@ xenforeignmemory_resource_handle *xenforeignmemory_map_resource(xenforeignmemory
     return res;
 }
 
-int xenforeignmemory_unmap_resource(xenforeignmemory_handle *fmem, xenforeignmemory_resource_handle *fres)
+int xenforeignmemory_unmap_resource(xenforeignmemory_handle *fmem,
+                                    xenforeignmemory_resource_handle *fres)
 {
     int rc = fres ? munmap(fres->addr, fres->bytes) : 0;
 
@@ -152,8 +154,8 @@ int xenforeignmemory_unmap_resource(xenforeignmemory_handle *fmem, xenforeignmem
     return rc;
 }
 
-int xenforeignmemory_resource_size(xenforeignmemory_handle *fmem, domid_t domid, unsigned int type, unsigned int id,
-                                   size_t *size)
+int xenforeignmemory_resource_size(xenforeignmemory_handle *fmem, domid_t domid, unsigned int type,
+                                   unsigned int id, size_t *size)
 {
     struct hv_view *v = lib_view();
     int rc = lib_enter(__func__, domid);

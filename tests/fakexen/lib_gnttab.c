@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libxengnttab.so.1: no guest of this simulation grants anything, so there is never a grant to map. */
+/*
+ * libxengnttab.so.1: no guest of this simulation grants anything, so there is never a grant to map.
+ */
 #include <stdlib.h>
 #include <xengnttab.h>
 #include "lib.h"
@@ -44,12 +46,14 @@ void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t re
     return no_grant(__func__);
 }
 
-void *xengnttab_map_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t *domids, uint32_t *refs, int prot)
+void *xengnttab_map_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t *domids,
+                               uint32_t *refs, int prot)
 {
     return no_grant(__func__);
 }
 
-void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid, uint32_t *refs, int prot)
+void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
+                                      uint32_t *refs, int prot)
 {
     return no_grant(__func__);
 }
@@ -59,7 +63,8 @@ int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)
     return lib_result(-EINVAL);
 }
 
-int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count, xengnttab_grant_copy_segment_t *segs)
+int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count,
+                         xengnttab_grant_copy_segment_t *segs)
 {
     int rc = lib_enter_closed(__func__);
 

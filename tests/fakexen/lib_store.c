@@ -110,9 +110,10 @@ void lib_store_restrict(void)
         close(null);
 }
 
-/* Asks with up to two strings and a block of bytes; the answer stays in h->message until the caller unlocks. */
-static bool ask(struct xs_handle *h, const char *name, uint32_t op, uint32_t number, const char *path,
-                const void *data, size_t bytes)
+/* Asks with up to two strings and a block of bytes; the answer stays in h->message until the caller
+ * unlocks. */
+static bool ask(struct xs_handle *h, const char *name, uint32_t op, uint32_t number,
+                const char *path, const void *data, size_t bytes)
 {
     struct hv_view *v = lib_view();
     size_t length = path ? strlen(path) + 1 : 0;
@@ -166,7 +167,8 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigne
     return value;
 }
 
-bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const void *data, unsigned int len)
+bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const void *data,
+              unsigned int len)
 {
     return finish(h, ask(h, __func__, RPC_XS_WRITE, t, path, data, len));
 }
@@ -181,7 +183,8 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
     return finish(h, ask(h, __func__, RPC_XS_RM, t, path, NULL, 0));
 }
 
-/* One allocation holds the array of pointers and the names behind it, as callers free() only the array. */
+/* One allocation holds the array of pointers and the names behind it, as callers free() only the
+ * array. */
 static char **split(const char *data, size_t bytes, unsigned int *num)
 {
     unsigned int n = 0;
@@ -214,7 +217,8 @@ char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, u
     return list;
 }
 
-struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num)
+struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t t, const char *path,
+                                          unsigned int *num)
 {
     struct xs_permissions *perms = NULL;
     bool ok = ask(h, __func__, RPC_XS_GET_PERMS, t, path, NULL, 0);
@@ -229,8 +233,8 @@ struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t 
     return perms;
 }
 
-bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t, const char *path, struct xs_permissions *perms,
-                        unsigned int num_perms)
+bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t, const char *path,
+                        struct xs_permissions *perms, unsigned int num_perms)
 {
     return finish(h, ask(h, __func__, RPC_XS_SET_PERMS, t, path, perms, num_perms * sizeof *perms));
 }

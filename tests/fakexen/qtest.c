@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The qtest text protocol as QEMU documents it: one command a line, "OK ..." or "FAIL ..." as the answer, and lines
- * "IRQ raise N" / "IRQ lower N" in between once interrupts are intercepted. The device model runs in real time, so
- * clock_step waits that long. Commands that begin with x- are ours (extend.c).
+ * The qtest text protocol as QEMU documents it: one command a line, "OK ..." or "FAIL ..." as the
+ * answer, and lines "IRQ raise N" / "IRQ lower N" in between once interrupts are intercepted. The
+ * device model runs in real time, so clock_step waits that long. Commands that begin with x- are
+ * ours (extend.c).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -103,7 +104,8 @@ static void put_base64(FILE *out, const uint8_t *data, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i += 3) {
         size_t n = bytes - i < 3 ? bytes - i : 3;
-        uint32_t v = (uint32_t)data[i] << 16 | (n > 1 ? (uint32_t)data[i + 1] << 8 : 0) | (n > 2 ? data[i + 2] : 0u);
+        uint32_t v = (uint32_t)data[i] << 16 | (n > 1 ? (uint32_t)data[i + 1] << 8 : 0) |
+                     (n > 2 ? data[i + 2] : 0u);
 
         putc(base64[v >> 18 & 63], out);
         putc(base64[v >> 12 & 63], out);
@@ -122,11 +124,13 @@ static bool port_command(struct guest *g, char **word, int words, FILE *out)
 
     if ((!in && !write) || !width(letter[0]) || letter[0] == 'q' || letter[1])
         return false;
-    if (words != (in ? 2 : 3) || !number(word[1], &port) || port > 0xffff || (write && !number(word[2], &value))) {
+    if (words != (in ? 2 : 3) || !number(word[1], &port) || port > 0xffff ||
+        (write && !number(word[2], &value))) {
         fprintf(out, "FAIL %s: bad arguments\n", word[0]);
         return true;
     }
-    rc = vcpu_port(g, g->vcpu, in ? IOREQ_READ : IOREQ_WRITE, (uint16_t)port, width(letter[0]), &value);
+    rc = vcpu_port(g, g->vcpu, in ? IOREQ_READ : IOREQ_WRITE, (uint16_t)port, width(letter[0]),
+                   &value);
     qtest_irqs(g, out);
     if (rc)
         fail(g, out, rc);
@@ -165,7 +169,8 @@ static bool memory_command(struct guest *g, char **word, int words, FILE *out)
 /* read, write, b64read, b64write, memset: any length. */
 static bool block_command(struct guest *g, char **word, int words, FILE *out)
 {
-    bool read = !strcmp(word[0], "read"), read64 = !strcmp(word[0], "b64read"), set = !strcmp(word[0], "memset");
+    bool read = !strcmp(word[0], "read"), read64 = !strcmp(word[0], "b64read"),
+         set = !strcmp(word[0], "memset");
     bool write = !strcmp(word[0], "write"), write64 = !strcmp(word[0], "b64write");
     uint64_t gpa, bytes, value;
     uint8_t *data;
@@ -214,7 +219,8 @@ static bool block_command(struct guest *g, char **word, int words, FILE *out)
     return true;
 }
 
-/* Real time stands for the virtual clock. Without an argument: one millisecond, as nobody knows the next timer. */
+/* Real time stands for the virtual clock. Without an argument: one millisecond, as nobody knows the
+ * next timer. */
 static bool clock_command(struct guest *g, char **word, int words, FILE *out)
 {
     bool step = !strcmp(word[0], "clock_step"), set = !strcmp(word[0], "clock_set");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What goes over the socket between the library in a device model and the controller: everything that is slow in real
- * life too (opening handles, xenstore). One SOCK_SEQPACKET message a question, one an answer; descriptors ride along.
+ * What goes over the socket between the library in a device model and the controller: everything
+ * that is slow in real life too (opening handles, xenstore). One SOCK_SEQPACKET message a question,
+ * one an answer; descriptors ride along.
  */
 #ifndef FAKEXEN_RPC_H
 #define FAKEXEN_RPC_H

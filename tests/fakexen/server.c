@@ -123,7 +123,8 @@ static int handle_adopt(struct server *s, struct connection *c, struct rpc *m)
     return EINVAL;
 }
 
-/* A process is gone, or became another program: its files are closed unless they were kept across exec. */
+/* A process is gone, or became another program: its files are closed unless they were kept across
+ * exec. */
 static void forget_connection(struct server *s, struct connection *c)
 {
     for (uint32_t i = 0; i < HV_HANDLES; i++) {
@@ -144,7 +145,8 @@ static void forget_connection(struct server *s, struct connection *c)
     c->fd = -1;
 }
 
-/* After the death of the device model itself nothing may keep a port. True while a connection's end is still unseen. */
+/* After the death of the device model itself nothing may keep a port. True while a connection's end
+ * is still unseen. */
 bool server_dm_died(struct guest *g)
 {
     bool more = false;
@@ -279,7 +281,8 @@ static void welcome(struct server *s)
     for (int i = 0; fd >= 0 && i < CONNECTIONS; i++) {
         if (s->connection[i].fd >= 0)
             continue;
-        s->connection[i] = (struct connection){.fd = fd, .watch_fd = -1, .number = ++s->next_number};
+        s->connection[i] =
+            (struct connection){.fd = fd, .watch_fd = -1, .number = ++s->next_number};
         return;
     }
     if (fd >= 0)

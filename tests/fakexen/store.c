@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tree is a set of nodes found by full path; a transaction works on a copy of it, and its end is refused with
- * EAGAIN when anything changed meanwhile (xenstored looks closer, but may answer the same).
+ * The tree is a set of nodes found by full path; a transaction works on a copy of it, and its end
+ * is refused with EAGAIN when anything changed meanwhile (xenstored looks closer, but may answer
+ * the same).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -168,10 +169,12 @@ static bool below(const char *parent, const char *path)
 static void send_event(const struct watch *w, const char *path)
 {
     char text[PATH_ROOM * 2];
-    const char *shown = w->relative && below("/local/domain/0", path) ? path + sizeof home - 1 : path;
+    const char *shown =
+        w->relative && below("/local/domain/0", path) ? path + sizeof home - 1 : path;
     int n = snprintf(text, sizeof text, "%s%c%s", shown, 0, w->token);
 
-    if (n > 0 && (size_t)n < sizeof text && send(w->fd, text, (size_t)n + 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    if (n > 0 && (size_t)n < sizeof text &&
+        send(w->fd, text, (size_t)n + 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         return; /* the client has gone, or sleeps on thousands of events */
 }
 
@@ -206,8 +209,8 @@ static struct transaction *transaction_of(struct store *s, uint32_t id)
 }
 
 /* Begins an operation: lock, absolute path, the right tree. Must be paired with leave(). */
-static int enter(struct store *s, uint32_t id, const char *path, char full[PATH_ROOM], struct tree **tree,
-                 struct transaction **t)
+static int enter(struct store *s, uint32_t id, const char *path, char full[PATH_ROOM],
+                 struct tree **tree, struct transaction **t)
 {
     pthread_mutex_lock(&s->mutex);
     *t = transaction_of(s, id);
@@ -257,7 +260,8 @@ int store_read(struct store *s, uint32_t transaction, const char *path, char **v
     return leave(s, rc ? rc : n ? 0 : ENOENT);
 }
 
-int store_write(struct store *s, uint32_t transaction, const char *path, const void *value, size_t bytes)
+int store_write(struct store *s, uint32_t transaction, const char *path, const void *value,
+                size_t bytes)
 {
     char full[PATH_ROOM];
     struct transaction *t;
@@ -346,7 +350,8 @@ int store_list(struct store *s, uint32_t transaction, const char *path, char *ou
     return leave(s, rc);
 }
 
-int store_set_perms(struct store *s, uint32_t transaction, const char *path, const void *perms, size_t bytes)
+int store_set_perms(struct store *s, uint32_t transaction, const char *path, const void *perms,
+                    size_t bytes)
 {
     char full[PATH_ROOM];
     struct transaction *t;
@@ -364,7 +369,8 @@ int store_set_perms(struct store *s, uint32_t transaction, const char *path, con
     return leave(s, rc ? rc : n ? 0 : ENOENT);
 }
 
-int store_get_perms(struct store *s, uint32_t transaction, const char *path, void *perms, size_t *bytes)
+int store_get_perms(struct store *s, uint32_t transaction, const char *path, void *perms,
+                    size_t *bytes)
 {
     char full[PATH_ROOM];
     struct transaction *t;
@@ -391,7 +397,8 @@ int store_begin(struct store *s, uint32_t *transaction)
 
         if (t->id)
             continue;
-        *t = (struct transaction){.id = s->next_id++, .generation = s->generation, .tree = tree_copy(&s->tree)};
+        *t = (struct transaction){
+            .id = s->next_id++, .generation = s->generation, .tree = tree_copy(&s->tree)};
         *transaction = t->id;
         rc = 0;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * xenstore in memory: a tree with watches and transactions. Thread-safe. Functions return 0 or a positive errno, as
- * xenstored answers. Paths may be relative to dom0's home.
+ * xenstore in memory: a tree with watches and transactions. Thread-safe. Functions return 0 or a
+ * positive errno, as xenstored answers. Paths may be relative to dom0's home.
  */
 #ifndef FAKEXEN_STORE_H
 #define FAKEXEN_STORE_H
@@ -14,14 +14,18 @@ struct store;
 
 struct store *store_new(void);
 /* *value is malloc()ed and has a NUL behind its *bytes bytes. */
-int store_read(struct store *s, uint32_t transaction, const char *path, char **value, size_t *bytes);
-int store_write(struct store *s, uint32_t transaction, const char *path, const void *value, size_t bytes);
+int store_read(struct store *s, uint32_t transaction, const char *path, char **value,
+               size_t *bytes);
+int store_write(struct store *s, uint32_t transaction, const char *path, const void *value,
+                size_t bytes);
 int store_mkdir(struct store *s, uint32_t transaction, const char *path);
 int store_remove(struct store *s, uint32_t transaction, const char *path);
 /* Child names, each with its NUL, into out; *bytes is its room and then its length. */
 int store_list(struct store *s, uint32_t transaction, const char *path, char *out, size_t *bytes);
-int store_set_perms(struct store *s, uint32_t transaction, const char *path, const void *perms, size_t bytes);
-int store_get_perms(struct store *s, uint32_t transaction, const char *path, void *perms, size_t *bytes);
+int store_set_perms(struct store *s, uint32_t transaction, const char *path, const void *perms,
+                    size_t bytes);
+int store_get_perms(struct store *s, uint32_t transaction, const char *path, void *perms,
+                    size_t *bytes);
 int store_begin(struct store *s, uint32_t *transaction);
 int store_end(struct store *s, uint32_t transaction, bool abandon);
 /* Events are sent to the SEQPACKET socket fd as "path NUL token NUL". Fires once at once. */

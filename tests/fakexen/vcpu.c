@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What Xen does with a vCPU's access: route it, post it in the slot or the ring, wait for the notification, check what
- * the device model left behind. A device model that breaks the protocol is told on (g->why), where Xen would crash the
- * domain.
+ * What Xen does with a vCPU's access: route it, post it in the slot or the ring, wait for the
+ * notification, check what the device model left behind. A device model that breaks the protocol is
+ * told on (g->why), where Xen would crash the domain.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -65,7 +65,8 @@ int vcpu_post(struct guest *g, uint32_t vcpu, int server, const struct request *
     slot->size = r->size;
     slot->type = r->type;
     *state_byte(slot) = flags_byte(r, STATE_IOREQ_NONE);
-    g->base[server][vcpu] = __atomic_load_n(&g->hv->gport[s->vcpu_port[vcpu]].notified, __ATOMIC_ACQUIRE);
+    g->base[server][vcpu] =
+        __atomic_load_n(&g->hv->gport[s->vcpu_port[vcpu]].notified, __ATOMIC_ACQUIRE);
     g->busy[server][vcpu] = true;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     *state_byte(slot) = flags_byte(r, STATE_IOREQ_READY);
@@ -108,8 +109,9 @@ int vcpu_wait(struct guest *g, uint32_t vcpu, int server, uint64_t *data, unsign
         }
         state = slot->state;
         if (state < before || state > STATE_IORESP_READY)
-            return wrong(g, -EPROTO, state ? "the device model moved the state backwards"
-                                           : "the device model stored state NONE");
+            return wrong(g, -EPROTO,
+                         state ? "the device model moved the state backwards"
+                               : "the device model stored state NONE");
         before = state;
         if (notified && state == STATE_IORESP_READY)
             break;
@@ -122,9 +124,10 @@ int vcpu_wait(struct guest *g, uint32_t vcpu, int server, uint64_t *data, unsign
         if (!dm_alive(g))
             return wrong(g, -EPIPE, "the device model is dead");
         if (now > start + (int64_t)timeout_ms * 1000000)
-            return wrong(g, -ETIMEDOUT, state == STATE_IORESP_READY ? "answered, but never notified"
-                                        : state == STATE_IOREQ_INPROCESS ? "no answer: request is INPROCESS"
-                                                                         : "no answer: request is READY");
+            return wrong(g, -ETIMEDOUT,
+                         state == STATE_IORESP_READY      ? "answered, but never notified"
+                         : state == STATE_IOREQ_INPROCESS ? "no answer: request is INPROCESS"
+                                                          : "no answer: request is READY");
     }
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (slot->vp_eport != s->vcpu_port[vcpu])
@@ -163,7 +166,8 @@ static void extent(const struct request *r, uint64_t *first, uint64_t *last)
     *last = r->df ? r->addr + r->size - 1 : r->addr + more + r->size - 1;
 }
 
-/* The server for a request, or -1. Turns a port access to the configuration data into a PCI request on the way. */
+/* The server for a request, or -1. Turns a port access to the configuration data into a PCI request
+ * on the way. */
 int vcpu_route(struct guest *g, struct request *r)
 {
     uint64_t first, last;
@@ -188,8 +192,8 @@ int vcpu_route(struct guest *g, struct request *r)
 
 static bool goes_through_ring(struct guest *g, const struct request *r, int server)
 {
-    return r->type == IOREQ_TYPE_COPY && r->dir == IOREQ_WRITE && r->count == 1 && !r->ptr && r->addr >= 0xa0000 &&
-           r->addr + r->size <= 0xc0000 && g->hv->server[server].bufioreq;
+    return r->type == IOREQ_TYPE_COPY && r->dir == IOREQ_WRITE && r->count == 1 && !r->ptr &&
+           r->addr >= 0xa0000 && r->addr + r->size <= 0xc0000 && g->hv->server[server].bufioreq;
 }
 
 /* A routed access from start to end. Nobody there: reads give ones, writes vanish. */
@@ -219,7 +223,8 @@ static uint64_t size_mask(uint32_t size)
 
 int vcpu_port(struct guest *g, uint32_t vcpu, int dir, uint16_t port, uint32_t size, uint64_t *data)
 {
-    struct request r = {.type = IOREQ_TYPE_PIO, .dir = (uint8_t)dir, .addr = port, .size = size, .count = 1};
+    struct request r = {
+        .type = IOREQ_TYPE_PIO, .dir = (uint8_t)dir, .addr = port, .size = size, .count = 1};
     int rc = 0;
 
     *data &= size_mask(size);
@@ -235,7 +240,8 @@ int vcpu_port(struct guest *g, uint32_t vcpu, int dir, uint16_t port, uint32_t s
 
 int vcpu_mmio(struct guest *g, uint32_t vcpu, int dir, uint64_t gpa, uint32_t size, uint64_t *data)
 {
-    struct request r = {.type = IOREQ_TYPE_COPY, .dir = (uint8_t)dir, .addr = gpa, .size = size, .count = 1};
+    struct request r = {
+        .type = IOREQ_TYPE_COPY, .dir = (uint8_t)dir, .addr = gpa, .size = size, .count = 1};
     int rc = 0;
 
     *data &= size_mask(size);
@@ -247,7 +253,8 @@ int vcpu_mmio(struct guest *g, uint32_t vcpu, int dir, uint64_t gpa, uint32_t si
     return rc;
 }
 
-/* How many elements from `addr` on stay in its page; an element that straddles two pages goes alone. */
+/* How many elements from `addr` on stay in its page; an element that straddles two pages goes
+ * alone. */
 static uint32_t clip(uint64_t addr, uint32_t size, uint32_t count, bool df)
 {
     uint64_t offset = addr % HV_PAGE, fits;
@@ -258,7 +265,8 @@ static uint32_t clip(uint64_t addr, uint32_t size, uint32_t count, bool df)
     return fits < count ? (uint32_t)fits : count;
 }
 
-/* rep ins/outs: r.addr is the port, r.data the RAM address of the first element, r.count the whole count. */
+/* rep ins/outs: r.addr is the port, r.data the RAM address of the first element, r.count the whole
+ * count. */
 int vcpu_rep_port(struct guest *g, uint32_t vcpu, struct request r, unsigned int *requests)
 {
     uint32_t left = r.count;
@@ -291,7 +299,8 @@ int vcpu_rep_port(struct guest *g, uint32_t vcpu, struct request r, unsigned int
     return rc;
 }
 
-/* rep movs between RAM (r.data) and MMIO (r.addr) when r.ptr is set, else rep stos of the value r.data. */
+/* rep movs between RAM (r.data) and MMIO (r.addr) when r.ptr is set, else rep stos of the value
+ * r.data. */
 int vcpu_rep_mmio(struct guest *g, uint32_t vcpu, struct request r, unsigned int *requests)
 {
     uint32_t left = r.count;

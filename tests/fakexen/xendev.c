@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The devices that Xen keeps to itself, as far as their accesses must not reach a device model. They answer just enough
- * for a script to go on: a running PM timer, the time in the RTC, nothing from the rest.
+ * The devices that Xen keeps to itself, as far as their accesses must not reach a device model.
+ * They answer just enough for a script to go on: a running PM timer, the time in the RTC, nothing
+ * from the rest.
  */
 #include <time.h>
 #include "guest.h"
 #include <xen/hvm/params.h>
 
-enum { PIC1 = 0x20, PIC2 = 0xa0, PIT = 0x40, PORT_61 = 0x61, CMOS = 0x70, ELCR = 0x4d0, DEBUG = 0xe9 };
+enum {
+    PIC1 = 0x20,
+    PIC2 = 0xa0,
+    PIT = 0x40,
+    PORT_61 = 0x61,
+    CMOS = 0x70,
+    ELCR = 0x4d0,
+    DEBUG = 0xe9
+};
 
 static uint8_t bcd(int value)
 {
@@ -110,8 +119,8 @@ bool xendev_port(struct guest *g, int dir, uint16_t port, uint32_t size, uint64_
 
 bool xendev_mmio(int dir, uint64_t gpa, uint32_t size, uint64_t *data)
 {
-    bool ours = (gpa >= 0xfec00000 && gpa < 0xfec00100) || (gpa >= 0xfed00000 && gpa < 0xfed00400) ||
-                (gpa >= 0xfee00000 && gpa < 0xfee01000);
+    bool ours = (gpa >= 0xfec00000 && gpa < 0xfec00100) ||
+                (gpa >= 0xfed00000 && gpa < 0xfed00400) || (gpa >= 0xfee00000 && gpa < 0xfee01000);
 
     if (ours && dir == IOREQ_READ)
         *data = 0;
