@@ -7,7 +7,8 @@
  *  - They are called on the device thread, from the loop, never from inside another operation.
  *  - Strings and structs given to an operation are valid during the call only, strings and structs
  *    handed to an each() callback likewise.
- *  - A NULL operation makes its commands fail with "not built into this device model".
+ *  - A NULL operation makes its commands fail with "not built into this device model"; a NULL
+ *    each_...() is an empty list, a NULL run_state() is prelaunch.
  *  - Where an operation returns int: 0, or -errno after qmp_fail() has said why. Without qmp_fail()
  *    the client gets GenericError with the text of errno, and -ENOSYS means "not built".
  *  - An operation that takes a qmp_reply must answer it exactly once, with qmp_reply_ok() or
