@@ -27,7 +27,7 @@ struct config_messages {
 /*
  * Parses argv[1] .. argv[argc - 1]; argv is not changed and need not outlive the call.
  * On success *out is a new config (free with config_free()) and 0 is returned. On failure *out is
- * NULL, msgs->error says why, and the result is -EINVAL (the command line) or -ENOMEM.
+ * NULL, msgs->error says why, and the result is -EINVAL (the command line) or -ENOMEM (no message).
  * msgs is overwritten; free it with config_messages_free() in both cases.
  */
 int config_parse(int argc, char *const argv[], struct config **out, struct config_messages *msgs);

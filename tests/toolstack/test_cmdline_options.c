@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,46 @@ static void test_notices_are_bounded(void **state)
     accept_line(line);
     assert_int_equal(parse_messages.notice_count, CONFIG_NOTICE_MAX);
     assert_int_equal(parse_messages.notices_dropped, 80 - CONFIG_NOTICE_MAX);
+}
+
+/* Lists have an end: `max` of an option are taken, one more is refused. */
+static void test_list_lengths(void **state)
+{
+    static const struct {
+        const char *option; /* %d: its number */
+        int max;
+        const char *words;
+    } lists[] = {
+        {"-chardev pty,id=c%d", CONFIG_CHARDEV_MAX, "one back-end too many; accepted: up to 32"},
+        {"-netdev tap,id=n%d", CONFIG_NETDEV_MAX, "one back-end too many; accepted: up to 16"},
+        {"-drive if=none,id=d%d", CONFIG_DRIVE_MAX, "one drive too many; accepted: up to 16"},
+        {"-device ide-cd,id=e%d", CONFIG_IDE_MAX, "(index 3, hdd) is taken already"},
+        {"-device floppy,id=f%d", CONFIG_FLOPPY_MAX, "floppy 1 (fdb) is taken already"},
+        {"-device usb-kbd,id=u%d", CONFIG_USB_MAX, "one USB device too many; accepted: up to 16"},
+        {"-device sb16,id=s%d", CONFIG_SOUND_MAX, "one sound card too many; accepted: up to 8"},
+        {"-device pvpanic,id=p%d", 64, "one device too many; accepted: up to 64"},
+        {"-add-fd set=1,fd=1%d", CONFIG_FDSET_MAX, "one descriptor too many; accepted: up to 32"},
+        {"-L /%d", CONFIG_ROM_PATH_MAX, "one folder too many; accepted: up to 16"},
+    };
+    char line[4096], option[64];
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        strcpy(line, HVM);
+        for (int n = 0; n <= lists[i].max; n++) {
+            if (n == lists[i].max)
+                accept_line(line);
+            snprintf(option, sizeof(option), lists[i].option, n);
+            strcat(line, option);
+            strcat(line, " ");
+        }
+        refuse_line(line, lists[i].words);
+    }
+    strcpy(line, HVM "-msg ");
+    for (int n = 0; n <= 40; n++) {
+        snprintf(option, sizeof(option), "k%d,", n);
+        strcat(line, option);
+    }
+    refuse_line(line, "more than 40 elements in one list");
 }
 
 static void test_accepted_and_ignored(void **state)
@@ -490,21 +531,14 @@ static int release(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_modes),
-        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_notices_are_bounded),
-        cmocka_unit_test(test_accepted_and_ignored),
-        cmocka_unit_test(test_refused_options),
-        cmocka_unit_test(test_machine),
-        cmocka_unit_test(test_smp_and_memory),
-        cmocka_unit_test(test_boot),
-        cmocka_unit_test(test_name_and_uuid),
-        cmocka_unit_test(test_chardev),
-        cmocka_unit_test(test_monitors),
-        cmocka_unit_test(test_serial),
-        cmocka_unit_test(test_saved_state),
-        cmocka_unit_test(test_privilege),
+        cmocka_unit_test(test_modes),           cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_limits),          cmocka_unit_test(test_notices_are_bounded),
+        cmocka_unit_test(test_list_lengths),    cmocka_unit_test(test_accepted_and_ignored),
+        cmocka_unit_test(test_refused_options), cmocka_unit_test(test_machine),
+        cmocka_unit_test(test_smp_and_memory),  cmocka_unit_test(test_boot),
+        cmocka_unit_test(test_name_and_uuid),   cmocka_unit_test(test_chardev),
+        cmocka_unit_test(test_monitors),        cmocka_unit_test(test_serial),
+        cmocka_unit_test(test_saved_state),     cmocka_unit_test(test_privilege),
         cmocka_unit_test(test_files),
     };
 
