@@ -51,6 +51,7 @@ enum {
     BAR0_UNPLUG_OR_LOG = 8,
 
     LOG_LINE = 4096,
+    LOG_PIECE = 480, /* what fits into a line of the log */
 };
 
 struct platform_state {
@@ -156,7 +157,16 @@ uint16_t xen_platform_product(const char *name)
 
 static void log_flush(struct xen_platform *x)
 {
-    log_guest("guest: %.*s", (int)x->state->log_length, (const char *)x->state->log);
+    const char *text = (const char *)x->state->log;
+    int left = x->state->log_length;
+
+    do {
+        int piece = left < LOG_PIECE ? left : LOG_PIECE;
+
+        log_guest("guest: %.*s", piece, text);
+        text += piece;
+        left -= piece;
+    } while (left > 0);
     memset(x->state->log, 0, sizeof(x->state->log));
     x->state->log_length = 0;
 }
