@@ -2,7 +2,8 @@
 /*
  * A device model that does nothing: it claims all ports and the VGA window, answers every read with
  * the low bits of the address, and drains the ring. It is the floor that measurements are compared
- * with, and a subject for tests of the simulation itself.
+ * with, and a subject for tests of the simulation itself. With a second argument it does not make
+ * an ioreq server but takes over the one that a dead predecessor left behind.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -80,7 +81,13 @@ int main(int argc, char **argv)
 
     m.events = xenevtchn_open(NULL, 0);
     need(dmod && fmem && m.events && xs, "open");
-    need(xendevicemodel_create_ioreq_server(dmod, domid, BUFIOREQ_ATOMIC, &id) == 0, "create");
+    if (argc > 2) {
+        for (id = 0; id < 8; id++)
+            if (xendevicemodel_get_ioreq_server_info(dmod, domid, id, NULL, NULL, &ring_port) == 0)
+                break;
+    } else {
+        need(xendevicemodel_create_ioreq_server(dmod, domid, BUFIOREQ_ATOMIC, &id) == 0, "create");
+    }
     need(xenforeignmemory_map_resource(fmem, domid, 0, id, 0, 2, &pages, PROT_READ | PROT_WRITE,
                                        0) != NULL,
          "map");
@@ -97,10 +104,13 @@ int main(int argc, char **argv)
     }
     int ring_local = xenevtchn_bind_interdomain(m.events, domid, ring_port);
     need(ring_local > 0, "bind");
-    need(xendevicemodel_map_io_range_to_ioreq_server(dmod, domid, id, 0, 0, 0xffff) == 0, "ports");
-    need(xendevicemodel_map_io_range_to_ioreq_server(dmod, domid, id, 1, 0xa0000, 0xbffff) == 0,
-         "window");
-    need(xendevicemodel_map_pcidev_to_ioreq_server(dmod, domid, id, 0, 0, 0, 0) == 0, "pci");
+    if (argc <= 2) {
+        need(xendevicemodel_map_io_range_to_ioreq_server(dmod, domid, id, 0, 0, 0xffff) == 0,
+             "ports");
+        need(xendevicemodel_map_io_range_to_ioreq_server(dmod, domid, id, 1, 0xa0000, 0xbffff) == 0,
+             "window");
+        need(xendevicemodel_map_pcidev_to_ioreq_server(dmod, domid, id, 0, 0, 0, 0) == 0, "pci");
+    }
     snprintf(path, sizeof path, "/local/domain/0/device-model/%u/state", domid);
     need(xs_write(xs, XBT_NULL, path, "running", 7), "state");
     for (;;) {

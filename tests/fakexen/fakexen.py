@@ -129,7 +129,8 @@ class Guest:
     """A domain, its controller and (unless start=False) its device model, started as by libxl.
 
     dm        "slimdm", "qemu", "answerer" or a path
-    args      more arguments behind libxl's own; argv replaces all of them (without argv[0])
+    args      more arguments behind libxl's own; argv replaces all of them (without argv[0]);
+              "{dir}" in them becomes the folder of the sockets
     ram       MiB for -m; video MiB of room for the device model; vcpus; domid
     disk      path of the raw image of hda; disks: further (index, path)
     cdrom     path of the image in hdc, "" for an empty drive
@@ -137,12 +138,13 @@ class Guest:
     paused    start with -S
     before    called with the guest before the device model is started (to order failures, ...)
     ready     wait until the device model is ready
+    pass_fds  descriptors that the device model inherits with their numbers
     """
 
     def __init__(self, dm="slimdm", args=(), argv=None, ram=248, video=16, vcpus=1, domid=1,
                  disk=None, disks=(), cdrom=None, vga="cirrus", serial="pty", boot="d",
                  paused=False, machine="xenfv", start=True, ready=True, before=None, preload=None,
-                 timeout=20.0):
+                 pass_fds=(), timeout=20.0):
         self.build = os.path.abspath(os.environ["FAKEXEN"])
         self.dir = tempfile.mkdtemp(prefix="fx-")
         self.domid, self.vcpus, self.paused, self.ram = domid, vcpus, paused, ram
@@ -165,10 +167,10 @@ class Guest:
                    "--domid", str(domid)]
         if preload:
             command += ["--preload", preload]
-        command += ["--", program(dm)] + list(argv)
+        command += ["--", program(dm)] + [a.replace("{dir}", self.dir) for a in argv]
         try:
             self.controller = subprocess.Popen(command, stdin=subprocess.PIPE,
-                                               stdout=subprocess.PIPE)
+                                               stdout=subprocess.PIPE, pass_fds=pass_fds)
             if self.controller.stdout.readline() != b"listening\n":
                 raise RuntimeError("the controller did not start")
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -62,7 +62,7 @@ void hv_init(struct hv *hv, uint32_t domid, uint32_t nr_vcpus, uint64_t ram_byte
         fill(hv, 0xc0, low);
     if (frames > low)
         fill(hv, hole, hole + frames - low);
-    fill(hv, HV_LEGACY_GFN, hole);
+    fill(hv, HV_LEGACY_GFN, 0xff000); /* and the special pages behind them */
     hv->max_pages =
         hv->tot_pages + video_bytes / HV_PAGE + 256; /* 1 MiB of slack, as libxl grants */
     hv->param[HVM_PARAM_STORE_PFN] = 0xfeffc;
