@@ -210,6 +210,14 @@ static void report(struct guestmem *mem, uint64_t gfn, uint64_t frames)
         mem->ops.modified(mem->ops.opaque, gfn, frames);
 }
 
+void guestmem_written(struct guestmem *mem, uint64_t gpa, uint64_t len)
+{
+    uint64_t first = gpa >> GUEST_PAGE_SHIFT;
+
+    if (len)
+        report(mem, first, ((gpa + len - 1) >> GUEST_PAGE_SHIFT) - first + 1);
+}
+
 /* ---- copies --------------------------------------------------------------------------------- */
 
 static bool valid_range(uint64_t gpa, size_t len)

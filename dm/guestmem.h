@@ -67,6 +67,9 @@ void guestmem_invalidate(struct guestmem *mem);
 /* Whether writes are to be reported (live migration). */
 void guestmem_set_log_dirty(struct guestmem *mem, bool on);
 
+/* Somebody has written guest memory by a mapping of their own: report it if writes are reported. */
+void guestmem_written(struct guestmem *mem, uint64_t gpa, uint64_t len);
+
 /* Frames mapped now, for tests and statistics. */
 size_t guestmem_mapped_frames(const struct guestmem *mem);
 

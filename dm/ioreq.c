@@ -21,9 +21,6 @@
 #include "dm/ioreq_ring.h"
 #include "dm/log.h"
 
-/* Events taken in one turn of the loop; then timers and the control sockets have their share. */
-#define EVENTS_A_TURN 64
-
 /* Byte 30 of a slot: the bit-field that holds the state. */
 #define FLAGS_OFFSET      30
 #define FLAGS_STATE       0x0f
@@ -35,7 +32,7 @@ _Static_assert(sizeof(ioreq_t) == 32, "a slot is 32 bytes");
 _Static_assert(offsetof(ioreq_t, type) == FLAGS_OFFSET + 1, "the flags stand before the type");
 _Static_assert(IOREQ_VCPUS_MAX * sizeof(ioreq_t) == 4096, "128 slots fill a page");
 
-struct ioreq {
+struct ioreq_server {
     struct xen *xen;
     struct loop *loop;
     struct request_target *target;
@@ -62,13 +59,13 @@ static void set_state(volatile ioreq_t *slot, uint8_t flags, uint8_t state)
     *flags_of(slot) = (uint8_t)((flags & ~FLAGS_STATE) | state);
 }
 
-static void drain_ring(struct ioreq *q)
+static void drain_ring(struct ioreq_server *q)
 {
     if (ioreq_ring_drain(q->pages.ring, q->target))
         loop_defer(q->loop, &q->more);
 }
 
-static void serve(struct ioreq *q, unsigned vcpu)
+static void serve(struct ioreq_server *q, unsigned vcpu)
 {
     volatile ioreq_t *slot = (volatile ioreq_t *)q->pages.slots + vcpu;
     uint8_t flags = *flags_of(slot);
@@ -102,14 +99,14 @@ static void serve(struct ioreq *q, unsigned vcpu)
         log_guest("cannot notify vCPU %u: %s", vcpu, strerror(-rc));
 }
 
-static void serve_all(struct ioreq *q)
+void ioreq_answer_all(struct ioreq_server *q)
 {
     drain_ring(q);
     for (unsigned v = 0; v < q->vcpus; v++)
         serve(q, v);
 }
 
-static void serve_port(struct ioreq *q, uint32_t port)
+static void serve_port(struct ioreq_server *q, uint32_t port)
 {
     if (port == q->ring_port) {
         drain_ring(q);
@@ -123,24 +120,25 @@ static void serve_port(struct ioreq *q, uint32_t port)
     }
 }
 
-static void events_ready(void *opaque, uint32_t events)
+/*
+ * One event a call: the descriptor stays ready while there are more, and asking for one that is
+ * not there would cost a system call in the usual case of a single waiting vCPU.
+ */
+static void event_ready(void *opaque, uint32_t events)
 {
-    struct ioreq *q = opaque;
+    struct ioreq_server *q = opaque;
+    int port = xen_evtchn_pending(q->xen);
 
-    for (int n = 0; n < EVENTS_A_TURN && q->started; n++) {
-        int port = xen_evtchn_pending(q->xen);
-
-        if (port < 0)
-            return;
-        /* Unmasked first: whatever comes from here on raises the event again. */
-        xen_evtchn_unmask(q->xen, (uint32_t)port);
-        serve_port(q, (uint32_t)port);
-    }
+    if (port < 0)
+        return;
+    /* Unmasked first: whatever comes from here on raises the event again. */
+    xen_evtchn_unmask(q->xen, (uint32_t)port);
+    serve_port(q, (uint32_t)port);
 }
 
 static void more_work(void *opaque)
 {
-    struct ioreq *q = opaque;
+    struct ioreq_server *q = opaque;
 
     if (q->started)
         drain_ring(q);
@@ -154,7 +152,7 @@ static int failed(char *err, size_t err_size, const char *what, int rc)
     return rc;
 }
 
-static int bind_vcpus(struct ioreq *q, char *err, size_t err_size)
+static int bind_vcpus(struct ioreq_server *q, char *err, size_t err_size)
 {
     volatile ioreq_t *slots = q->pages.slots;
     int port;
@@ -176,10 +174,10 @@ static int bind_vcpus(struct ioreq *q, char *err, size_t err_size)
     return 0;
 }
 
-int ioreq_create(struct ioreq **out, struct xen *xen, struct loop *loop,
+int ioreq_create(struct ioreq_server **out, struct xen *xen, struct loop *loop,
                  struct request_target *target, unsigned vcpus, char *err, size_t err_size)
 {
-    struct ioreq *q = calloc(1, sizeof(*q));
+    struct ioreq_server *q = calloc(1, sizeof(*q));
     unsigned built = 0;
     int rc;
 
@@ -222,7 +220,7 @@ int ioreq_create(struct ioreq **out, struct xen *xen, struct loop *loop,
     rc = bind_vcpus(q, err, err_size);
     if (rc)
         goto fail;
-    rc = loop_fd_add(loop, &q->fd, xen_evtchn_fd(xen), 0, events_ready, q);
+    rc = loop_fd_add(loop, &q->fd, xen_evtchn_fd(xen), 0, event_ready, q);
     if (rc) {
         failed(err, err_size, "watch the event channels", rc);
         goto fail;
@@ -235,7 +233,7 @@ fail:
     return rc;
 }
 
-void ioreq_destroy(struct ioreq *q)
+void ioreq_destroy(struct ioreq_server *q)
 {
     if (!q)
         return;
@@ -243,7 +241,7 @@ void ioreq_destroy(struct ioreq *q)
     loop_fd_remove(q->loop, &q->fd);
     /* A vCPU that waits on a server that goes would wait for ever. */
     if (q->bound == q->vcpus && q->ring_port)
-        serve_all(q);
+        ioreq_answer_all(q);
     loop_defer_cancel(q->loop, &q->more);
     if (q->enabled)
         xen_ioreq_enable(q->xen, q->id, false);
@@ -257,22 +255,22 @@ void ioreq_destroy(struct ioreq *q)
     free(q);
 }
 
-void ioreq_start(struct ioreq *q)
+void ioreq_start(struct ioreq_server *q)
 {
     if (q->started)
         return;
     q->started = true;
     loop_fd_want(q->loop, &q->fd, EPOLLIN);
-    serve_all(q);
+    ioreq_answer_all(q);
 }
 
-void ioreq_stop(struct ioreq *q)
+void ioreq_stop(struct ioreq_server *q)
 {
     q->started = false;
     loop_fd_want(q->loop, &q->fd, 0);
 }
 
-unsigned ioreq_vcpus(const struct ioreq *q)
+unsigned ioreq_vcpus(const struct ioreq_server *q)
 {
     return q->vcpus;
 }
@@ -281,28 +279,28 @@ unsigned ioreq_vcpus(const struct ioreq *q)
 
 int ioreq_claim_range(void *opaque, enum io_kind kind, uint64_t start, uint64_t end)
 {
-    struct ioreq *q = opaque;
+    struct ioreq_server *q = opaque;
 
     return xen_ioreq_claim(q->xen, q->id, kind == IO_MEMORY, start, end);
 }
 
 int ioreq_release_range(void *opaque, enum io_kind kind, uint64_t start, uint64_t end)
 {
-    struct ioreq *q = opaque;
+    struct ioreq_server *q = opaque;
 
     return xen_ioreq_release(q->xen, q->id, kind == IO_MEMORY, start, end);
 }
 
 int ioreq_claim_pci(void *opaque, uint8_t devfn)
 {
-    struct ioreq *q = opaque;
+    struct ioreq_server *q = opaque;
 
     return xen_ioreq_claim_pci(q->xen, q->id, devfn);
 }
 
 int ioreq_release_pci(void *opaque, uint8_t devfn)
 {
-    struct ioreq *q = opaque;
+    struct ioreq_server *q = opaque;
 
     return xen_ioreq_release_pci(q->xen, q->id, devfn);
 }

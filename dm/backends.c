@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the command line's words to open files, terminals and sockets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dm/dm.h"
+#include "dm/log.h"
+
+/* ---- serial ports --------------------------------------------------------------------------- */
+
+static int chardev_kind(enum config_chardev_kind kind, enum chardev_kind *out)
+{
+    switch (kind) {
+    case CONFIG_CHARDEV_NULL:
+    case CONFIG_CHARDEV_VC:
+        *out = CHARDEV_NULL;
+        return 0;
+    case CONFIG_CHARDEV_PTY:
+        *out = CHARDEV_PTY;
+        return 0;
+    case CONFIG_CHARDEV_STDIO:
+        *out = CHARDEV_STDIO;
+        return 0;
+    case CONFIG_CHARDEV_FILE:
+        *out = CHARDEV_FILE;
+        return 0;
+    case CONFIG_CHARDEV_PIPE:
+        *out = CHARDEV_PIPE;
+        return 0;
+    case CONFIG_CHARDEV_DEVICE:
+        *out = CHARDEV_TTY;
+        return 0;
+    case CONFIG_CHARDEV_UNIX:
+        *out = CHARDEV_UNIX;
+        return 0;
+    case CONFIG_CHARDEV_TCP:
+        *out = CHARDEV_TCP;
+        return 0;
+    case CONFIG_CHARDEV_UDP:
+        *out = CHARDEV_UDP;
+        return 0;
+    case CONFIG_CHARDEV_NONE:
+    case CONFIG_CHARDEV_RING:
+        break;
+    }
+    return -EOPNOTSUPP;
+}
+
+static int open_chardev(struct dm *dm, const struct config_chardev *c, struct chardev **out)
+{
+    struct chardev_config cc = {
+        .label = c->id,
+        .path = c->path,
+        .host = c->host,
+        .port = c->port,
+        .local_host = c->local_host,
+        .local_port = c->local_port,
+        .fd = c->fd,
+        .server = c->server,
+        .wait = c->wait,
+        .telnet = c->telnet,
+        .nodelay = c->nodelay,
+        .append = c->append,
+        .reconnect_s = c->reconnect,
+    };
+    int rc = chardev_kind(c->kind, &cc.kind);
+
+    if (rc) {
+        log_error("%s: the back end \"%s\" cannot carry a serial port", c->id,
+                  c->spec ? c->spec : "");
+        return rc;
+    }
+    return chardev_create(out, dm->env.loop, dm->env.workers, &cc);
+}
+
+int backends_open_serial(struct dm *dm)
+{
+    const struct config *config = dm->config;
+
+    for (unsigned n = 0; n < CONFIG_SERIAL_MAX; n++) {
+        int rc;
+
+        if (!config->serial[n].present)
+            continue;
+        rc = open_chardev(dm, &config->chardev[config->serial[n].chardev], &dm->serial[n]);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- drives --------------------------------------------------------------------------------- */
+
+static const char *format_name(enum config_format format)
+{
+    return format == CONFIG_FORMAT_HOST_DEVICE ? "host_device" : "raw";
+}
+
+static int remember(struct dm_drive *drive, const char *file, const char *format)
+{
+    drive->file = strdup(file);
+    drive->format = strdup(format);
+    return drive->file && drive->format ? 0 : -ENOMEM;
+}
+
+void backends_forget_drive(struct dm_drive *drive)
+{
+    free(drive->file);
+    free(drive->format);
+    *drive = (struct dm_drive){0};
+}
+
+static int open_drive(struct dm *dm, const struct config_drive *c, struct dm_drive *drive)
+{
+    struct block_options options = {
+        .workers = dm->env.workers,
+        .format = "raw",
+        .read_only = c->readonly,
+        .discard = c->discard,
+    };
+    char err[256];
+    int rc;
+
+    if (!c->file)
+        return 0;
+    if (fdset_is_path(c->file)) {
+        int fd = fdsets_open(qmp_fdsets(dm->qmp), c->file, c->readonly ? O_RDONLY : O_RDWR);
+
+        if (fd < 0) {
+            log_error("drive %s: %s: %s", c->id, c->file, strerror(-fd));
+            return fd;
+        }
+        rc = block_open_fd(&drive->block, fd, c->file, &options, err, sizeof(err));
+        close(fd);
+    } else {
+        rc = block_open_path(&drive->block, c->file, &options, err, sizeof(err));
+    }
+    if (rc) {
+        log_error("drive %s: %s", c->id, err);
+        return rc;
+    }
+    return remember(drive, c->file, format_name(c->format));
+}
+
+int backends_open_drives(struct dm *dm)
+{
+    for (unsigned i = 0; i < dm->config->drive_count; i++) {
+        const struct config_drive *c = &dm->config->drive[i];
+        int rc;
+
+        if (c->bus != CONFIG_BUS_IDE)
+            continue;
+        rc = open_drive(dm, c, &dm->drive[i]);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, struct dm_drive *out,
+                         char *err, size_t err_size)
+{
+    struct block_options options = {
+        .workers = dm->env.workers, .format = "raw", .read_only = true};
+    int rc = block_open_fd(&out->block, medium->fd, medium->filename, &options, err, err_size);
+
+    close(medium->fd);
+    return rc ? rc : remember(out, medium->filename, medium->format);
+}
+
+/* ---- QMP ------------------------------------------------------------------------------------ */
+
+/* The socket that xentop reads knows only answers. */
+static bool takes_events(const struct config_chardev *c)
+{
+    return strcmp(c->id, "libxenstat-cmd") != 0;
+}
+
+int backends_open_qmp(struct dm *dm)
+{
+    const struct config *config = dm->config;
+
+    for (unsigned i = 0; i < config->fdset_count; i++) {
+        const struct config_fdset *f = &config->fdset[i];
+        int64_t set = fdsets_add(qmp_fdsets(dm->qmp), f->set, f->fd, f->opaque, true);
+
+        if (set < 0) {
+            log_error("-add-fd fd=%d,set=%u: %s", f->fd, f->set, strerror((int)-set));
+            return (int)set;
+        }
+    }
+    for (unsigned i = 0; i < config->monitor_count; i++) {
+        const struct config_chardev *c = &config->chardev[config->monitor[i].chardev];
+        unsigned flags = (takes_events(c) ? 0 : QMP_NO_EVENTS) |
+                         (config->monitor[i].pretty ? QMP_PRETTY : 0);
+        int rc;
+
+        if (c->kind != CONFIG_CHARDEV_UNIX || !c->server) {
+            log_error("-mon chardev=%s: QMP is served on listening UNIX sockets only", c->id);
+            return -EOPNOTSUPP;
+        }
+        if (c->fd >= 0)
+            rc = qmp_listen_fd(dm->qmp, c->fd, flags);
+        else
+            rc = qmp_listen_unix(dm->qmp, c->path, flags);
+        if (rc) {
+            log_error("-chardev %s: cannot listen on %s: %s", c->id,
+                      c->path ? c->path : "the given descriptor", strerror(-rc));
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+void backends_close(struct dm *dm)
+{
+    for (unsigned i = 0; i < CONFIG_DRIVE_MAX; i++) {
+        if (dm->drive[i].block)
+            block_close(dm->drive[i].block);
+        backends_forget_drive(&dm->drive[i]);
+    }
+    for (unsigned n = 0; n < CONFIG_SERIAL_MAX; n++)
+        chardev_destroy(dm->serial[n]);
+}

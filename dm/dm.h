@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One running device model: what the parts of the program share.
+ *
+ * It is built in stages (start.c), each of which fills in its members; stop undoes them in
+ * reverse. After the stage "seal" the guest's requests are looked at, not before.
+ */
+#ifndef DM_DM_H
+#define DM_DM_H
+
+#include "block/block.h"
+#include "chardev/chardev.h"
+#include "dm/env.h"
+#include "dm/ioreq.h"
+#include "dm/xen_vram.h"
+#include "toolstack/cmdline.h"
+#include "toolstack/qmp.h"
+#include "ui/display.h"
+#include "ui/input.h"
+#include "xen/xen.h"
+
+struct machine;
+
+/* An image that the command line or QMP has opened, by the index of its -drive. */
+struct dm_drive {
+    struct block *block; /* until the machine takes it */
+    char *file;          /* as the toolstack named it: for query-block */
+    char *format;
+};
+
+/* The part of the program's own state that a save has to carry. */
+struct dm_state {
+    uint64_t guest_clock; /* ns; valid while saved */
+    uint64_t timeoffset;  /* seconds (two's complement) that the guest has moved its clock by */
+    bool suspended;       /* S3 */
+};
+
+struct dm {
+    const struct config *config;
+
+    /* kernel services */
+    struct dm_env env;
+    struct dm_state *state;
+
+    /* back ends */
+    struct chardev *serial[CONFIG_SERIAL_MAX];
+    struct dm_drive drive[CONFIG_DRIVE_MAX];
+    struct qmp *qmp;
+    struct input *input;
+    uint32_t buttons; /* pointer buttons that QMP holds down, and where it has put the pointer */
+    uint16_t abs[2];
+    struct held_keys *held_keys; /* of send-key, until their time is up */
+
+    /* Xen */
+    struct xen *xen;
+    struct ioreq_server *ioreq;
+    struct request_target target;
+    struct xen_vram *vram;
+    struct loop_fd store_fd;
+    bool restricted; /* xenstore and hypercalls are gone */
+
+    struct machine *machine;
+
+    /* life cycle (life.c) */
+    enum qmp_run_state run_state;
+    struct stop_waiter *stop_waiters;
+    struct loop_waker stop_waker;
+    struct loop_work stop_check;
+    struct loop_work sleep_work; /* S3 after the answer */
+};
+
+/* ---- start.c -------------------------------------------------------------------------------- */
+
+/* Builds everything, runs until the end, takes everything down. Returns the exit status. */
+int dm_run(const struct config *config);
+/* The toolstack's question what this program can do ("-machine none"): QMP only. */
+int dm_run_probe(const struct config *config);
+
+/* ---- backends.c ----------------------------------------------------------------------------- */
+
+/* Each logs its cause on failure. Return 0 or -errno. */
+int backends_open_serial(struct dm *dm);
+int backends_open_drives(struct dm *dm);
+int backends_open_qmp(struct dm *dm);
+void backends_close(struct dm *dm);
+/* Opens a medium for a CD-ROM drive; `fd` is closed. */
+int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, struct dm_drive *out,
+                         char *err, size_t err_size);
+void backends_forget_drive(struct dm_drive *drive);
+
+/* ---- life.c --------------------------------------------------------------------------------- */
+
+int life_init(struct dm *dm);
+void life_fini(struct dm *dm);
+void life_power(void *dm, enum power_event event);
+void life_timeoffset(void *dm, int64_t seconds);
+/* Lets the guest's requests be answered; tells the toolstack. 0 or -errno. */
+int life_cont(struct dm *dm);
+/* Calls done() once nothing is in flight any more. */
+void life_stop(struct dm *dm, void (*done)(void *opaque), void *opaque);
+int life_wakeup(struct dm *dm);
+/* Write and read the saved state; the machine is stopped. Return 0 or -errno with err set. */
+int life_save(struct dm *dm, int fd, char *err);
+int life_load(struct dm *dm, int fd, char *err);
+/* Leave the loop; flushes happen in the tear-down. */
+void life_end(struct dm *dm, int code);
+
+/* ---- control.c ------------------------------------------------------------------------------ */
+
+/* What QMP asks of the machine; its opaque is the struct dm. */
+extern const struct qmp_ops control_ops;
+/* Lets go of keys that are held; before the input hub goes. */
+void control_fini(struct dm *dm);
+
+/* ---- seal.c --------------------------------------------------------------------------------- */
+
+/* Gives away every right that is not needed from here on. 0, or -errno after logging why. */
+int seal(struct dm *dm);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The machine: which device, which slot, port and line. All of it is made in machine.c. */
+#ifndef DM_MACHINE_H
+#define DM_MACHINE_H
+
+#include "dm/dm.h"
+
+struct machine {
+    struct pci_bus *pci;
+    struct piix4_pm *pm;     /* NULL without ACPI */
+    struct i8042 *i8042;
+    struct ide *ide;
+    struct vga *vga;         /* NULL with vga=none */
+    struct display *display; /* its screen, or NULL */
+    uint8_t *vga_rom;
+};
+
+/* Makes every device that the configuration names. 0, or -errno after logging why. */
+int machine_create(struct dm *dm);
+/* Before the device list is destroyed, which is what ends the devices themselves. */
+void machine_destroy(struct machine *machine);
+
+/* Makes finished disk writes stable; blocks. Returns 0 or the first -errno. */
+int machine_flush(struct machine *machine);
+
+#endif
