@@ -442,7 +442,8 @@ void option_no_back_end(struct parser *p, const char *value)
         fail(p, "%s; accepted: none, null, /dev/null", p->entry->text);
 }
 
-void chardev_finish(struct parser *p)
+/* Names that were given before what they name. */
+static void join_references(struct parser *p)
 {
     struct config *c = p->config;
 
@@ -465,4 +466,44 @@ void chardev_finish(struct parser *p)
                 c->serial[p->reference[i].index].chardev = (int)n;
         }
     }
+}
+
+/* QMP has to be able to wait for clients, one after another, and to pass descriptors. */
+static void check_monitors(struct parser *p)
+{
+    const struct config *c = p->config;
+
+    set_context(p, NULL, NULL);
+    for (unsigned i = 0; i < c->monitor_count && !p->err; i++) {
+        const struct config_chardev *chr = &c->chardev[c->monitor[i].chardev];
+
+        if (chr->kind != CONFIG_CHARDEV_UNIX || !chr->server)
+            fail(p,
+                 "%s: QMP on '%.100s' is not supported; accepted: a listening UNIX socket, "
+                 "socket,path=P,server=on or socket,fd=K,server=on",
+                 p->chardev_user[c->monitor[i].chardev], chr->spec);
+    }
+}
+
+static void notice_unused(struct parser *p)
+{
+    const struct config *c = p->config;
+    const char *rest;
+
+    for (unsigned i = 0; i < c->chardev_count && !p->err; i++) {
+        if (p->chardev_user[i])
+            continue;
+        set_context(p, "-chardev", c->chardev[i].spec);
+        if (starts_with(c->chardev[i].id, "libxl-channel", &rest))
+            notice_not_built(p, "channel");
+        else
+            notice(p, true, "nothing uses this back-end; it is not opened");
+    }
+}
+
+void chardev_finish(struct parser *p)
+{
+    join_references(p);
+    check_monitors(p);
+    notice_unused(p);
 }

@@ -201,6 +201,10 @@ void option_drive(struct parser *p, const char *value)
         drive_details(p, drive, &kv);
         drive_id(p, drive, list_string(p, &kv, "id"));
         list_close(p, &kv, drive_keys);
+        if (drive->cache != CONFIG_CACHE_WRITEBACK && drive->cache != CONFIG_CACHE_UNSAFE)
+            notice(p, true, "served as cache=writeback; the guest's flushes are honoured");
+        if (drive->werror != CONFIG_IO_ERROR_REPORT || drive->rerror != CONFIG_IO_ERROR_REPORT)
+            notice(p, true, "errors are always reported to the guest");
         if (!p->err && !format && !driver && drive->file)
             notice(p, true, "no format= is given; the image is taken as raw, it is never probed");
         if (!p->err && source->interface == DRIVE_FLOPPY)

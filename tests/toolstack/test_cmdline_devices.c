@@ -158,6 +158,9 @@ static void test_drive(void **state)
     assert_int_equal(c->floppy[1], 5);
     assert_string_equal(c->drive[5].id, "floppy1");
     assert_true(noticed("not built yet: the floppy drive (-fda /fd)"));
+    assert_true(noticed("served as cache=writeback"));
+    assert_true(noticed("errors are always reported to the guest"));
+    accept_silently(HVM "-drive file=/x,format=raw,cache=unsafe,werror=enospc,rerror=report");
 
     assert_string_equal(accept_line(HVM "-drive file=file:/x,format=raw")->drive[0].file, "/x");
     assert_string_equal(accept_line(HVM "-drive file=./a:b,format=raw")->drive[0].file, "./a:b");
