@@ -137,6 +137,7 @@ static const struct state_desc uart_desc =
 struct uart {
     struct uart_state *s;
     struct loop *loop;
+    struct iospace *io;
     struct chardev *chr;
     struct irq irq;
     struct io_region region;
@@ -677,12 +678,22 @@ static void uart_reset(void *dev)
     update_irq(u);
 }
 
+/* Never further off than it can be set: the state may come from anywhere. */
+static void rearm(struct uart *u, struct timer *timer, uint64_t *at)
+{
+    uint64_t latest = loop_now(u->loop, CLOCK_GUEST) + PAUSE_MAX_NS;
+
+    if (*at != TIMER_NEVER && *at > latest)
+        *at = latest;
+    timer_arm(timer, *at);
+}
+
 static void uart_loaded(void *dev)
 {
     struct uart *u = dev;
 
-    timer_arm(&u->timeout, u->s->timeout_at);
-    timer_arm(&u->pause, u->s->pause_ends_at);
+    rearm(u, &u->timeout, &u->s->timeout_at);
+    rearm(u, &u->pause, &u->s->pause_ends_at);
     update_line(u);
     update_outputs(u);
     if (u->chr && !(u->s->mcr & MCR_LOOP))
@@ -696,6 +707,7 @@ static void uart_destroy(void *dev)
 {
     struct uart *u = dev;
 
+    iospace_remove(u->io, &u->region);
     if (u->chr)
         chardev_attach(u->chr, NULL, NULL);
     timer_cancel(&u->timeout);
@@ -736,6 +748,7 @@ int uart_create(struct uart **out, const struct dm_env *env, unsigned index, str
         return -ENOMEM;
     snprintf(u->name, sizeof(u->name), "uart%u", index);
     u->loop = env->loop;
+    u->io = env->io;
     u->chr = chr;
     u->s = arena_alloc(env->arena, u->name, &uart_desc);
     if (!u->s) {
