@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Images of disks and CD-ROMs: reads, writes, flushes and discards that never block the device
+ * thread.
+ *
+ * The owner of an image fills a request, submits it, and gets the answer either at once
+ * (BLOCK_DONE: the data was in the page cache) or through complete(), on the device thread, later
+ * (BLOCK_PENDING: a worker thread waits for the storage). Parameters are copied into the request
+ * or immutable while it runs: nothing that the guest does meanwhile changes where it writes.
+ *
+ * Only raw images and block devices live here. The format is what the caller says it is; nothing
+ * is ever probed, and no second file is ever opened because of an image's content. No lock is
+ * taken: the toolstack opens the same image for the guest's paravirtual disk.
+ */
+#ifndef BLOCK_BLOCK_H
+#define BLOCK_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "dm/worker.h"
+
+#define BLOCK_SECTOR  512u
+#define BLOCK_MAX_IOV 1024u /* what one readv(2) takes */
+
+struct block;
+
+struct block_options {
+    struct workers *workers; /* outlives the image */
+    const char *format;      /* NULL means "raw" */
+    bool read_only;
+    bool discard; /* give discarded ranges back to the host; false: discards succeed, do nothing */
+};
+
+/*
+ * Opens an image by path: a regular file or a block device, close-on-exec, without following any
+ * format. `error` gets a sentence that names the path and the reason when the result is negative.
+ * -EINVAL: a format other than raw, or a path that is neither file nor block device.
+ */
+int block_open_path(struct block **out, const char *path, const struct block_options *options,
+                    char *error, size_t error_size);
+
+/*
+ * The same for an open descriptor. The image works on a duplicate: the caller keeps fd. An image
+ * is read-only when the options say so or the descriptor was opened without write access.
+ * `name` is for messages and statistics.
+ */
+int block_open_fd(struct block **out, int fd, const char *name, const struct block_options *options,
+                  char *error, size_t error_size);
+
+/*
+ * Waits for running requests, makes finished writes stable, closes the image: when it returns,
+ * nobody here touches the file any more. Callbacks of requests that were pending still come, on
+ * the device thread. Returns 0 or the -errno of the final flush. Blocks: for unplug and for the
+ * end.
+ */
+int block_close(struct block *block);
+
+/* Closes as soon as the last running request has ended; returns at once. For read-only media. */
+void block_close_later(struct block *block);
+
+/* Bytes, as the file or device has them. */
+uint64_t block_size(const struct block *block);
+/* Sectors of 512 bytes; a partial last one counts, and reads as zeros behind the end. */
+uint64_t block_sectors(const struct block *block);
+bool block_read_only(const struct block *block);
+const char *block_name(const struct block *block);
+
+struct block_stats {
+    uint64_t rd_bytes, wr_bytes;
+    uint64_t rd_operations, wr_operations, flush_operations;
+    uint64_t failed_operations;
+};
+const struct block_stats *block_stats(const struct block *block);
+
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };
+
+struct block_request {
+    /* Set by the owner before block_submit(). */
+    enum block_op op;
+    bool copy; /* write: take a copy before returning BLOCK_PENDING; the buffer is free then */
+    uint64_t offset; /* bytes */
+    uint64_t bytes;  /* read, write: the sum of iov; discard: how much */
+    unsigned niov;
+    struct iovec iov[BLOCK_MAX_IOV]; /* used up by the request */
+    void (*complete)(void *opaque, struct block_request *req);
+    void *opaque;
+
+    /* The answer. */
+    int error;     /* 0 or -errno */
+    uint64_t done; /* bytes moved before the error; equal to `bytes` when there is none */
+
+    /* private */
+    struct block *block;
+    struct work_item item;
+    uint8_t *bounce;
+    bool cancelled;
+    bool running; /* between BLOCK_PENDING and complete() */
+};
+
+enum block_result { BLOCK_DONE, BLOCK_PENDING };
+
+/*
+ * Starts a request. BLOCK_DONE: it is finished, complete() is not called. BLOCK_PENDING: the
+ * request and (but for copied writes) its buffers stay untouched until complete().
+ *
+ * Worker threads never write to the buffers of a read: what could not be read at once arrives in a
+ * buffer of the request's own and is copied just before complete(), unless cancelled meanwhile.
+ * A flush covers all writes whose answer has been given before it is submitted. Once a flush has
+ * failed every later one fails too: the kernel forgets which pages it has lost.
+ */
+enum block_result block_submit(struct block *block, struct block_request *req);
+
+/*
+ * The owner has lost interest in a pending request: no buffer of a read is written any more;
+ * complete() still comes, with error == -ECANCELED. A write may or may not still be done, at the
+ * place it was meant for.
+ */
+void block_cancel(struct block_request *req);
+
+/* Reads at start-up, before there is a guest to wait: blocks. Zero-fills behind the end. */
+int block_read_now(struct block *block, uint64_t offset, void *buf, size_t len);
+
+/* Waits for running requests and makes finished writes stable: blocks. Returns 0 or -errno. */
+int block_flush_now(struct block *block);
+
+#endif

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "block/block.h"
+#include "dm/loop.h"
+#include "tests/block/block_ram.h"
+
+struct fixture {
+    struct loop *loop;
+    struct workers *workers;
+    char path[64];
+    int completed;
+    struct block_request req;
+};
+
+static void completed(void *opaque, struct block_request *req)
+{
+    ((struct fixture *)opaque)->completed++;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    const char *dir = getenv("TMPDIR");
+
+    if (!f || loop_create(&f->loop) || workers_create(&f->workers, f->loop, 2))
+        return -1;
+    snprintf(f->path, sizeof(f->path), "%s/block.XXXXXX", dir ? dir : "/tmp");
+    close(mkstemp(f->path));
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    workers_destroy(f->workers);
+    loop_destroy(f->loop);
+    unlink(f->path);
+    free(f);
+    return 0;
+}
+
+static void fill(struct fixture *f, size_t size)
+{
+    uint8_t *data = malloc(size + 1);
+    int fd = open(f->path, O_WRONLY | O_TRUNC);
+
+    for (size_t i = 0; i < size; i++)
+        data[i] = block_ram_pattern(i);
+    assert_int_equal(write(fd, data, size), size);
+    close(fd);
+    free(data);
+}
+
+static struct block *open_raw(struct fixture *f, bool read_only)
+{
+    struct block_options options = {.workers = f->workers, .format = "raw", .read_only = read_only};
+    struct block *block;
+    char error[200] = "";
+
+    if (block_open_path(&block, f->path, &options, error, sizeof(error)))
+        fail_msg("%s", error);
+    return block;
+}
+
+/* Runs one request to its end, however it gets there. */
+static int run(struct fixture *f, struct block *block, enum block_op op, uint64_t offset, void *buf,
+               size_t bytes)
+{
+    struct block_request *req = &f->req;
+    int before = f->completed;
+
+    req->op = op;
+    req->offset = offset;
+    req->bytes = bytes;
+    req->niov = 1;
+    req->iov[0] = (struct iovec){buf, bytes};
+    req->complete = completed;
+    req->opaque = f;
+    if (block_submit(block, req) == BLOCK_PENDING)
+        while (f->completed == before)
+            loop_turn(f->loop, 100);
+    return req->error;
+}
+
+static void test_reads_what_the_file_holds(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t buf[4096];
+    struct block *block;
+
+    fill(f, 64 * 1024);
+    block = open_raw(f, false);
+    assert_int_equal(block_sectors(block), 128);
+    assert_int_equal(run(f, block, BLOCK_READ, 512 * 3, buf, sizeof(buf)), 0);
+    assert_int_equal(f->req.done, sizeof(buf));
+    for (size_t i = 0; i < sizeof(buf); i++)
+        assert_int_equal(buf[i], block_ram_pattern(512 * 3 + i));
+    assert_int_equal(block_stats(block)->rd_operations, 1);
+    assert_int_equal(block_stats(block)->rd_bytes, sizeof(buf));
+    assert_int_equal(block_close(block), 0);
+}
+
+static void test_writes_reach_the_file_and_flush(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t buf[1024], back[1024];
+    struct block *block;
+    int fd;
+
+    fill(f, 8192);
+    memset(buf, 0x5a, sizeof(buf));
+    block = open_raw(f, false);
+    assert_int_equal(run(f, block, BLOCK_WRITE, 1024, buf, sizeof(buf)), 0);
+    assert_int_equal(run(f, block, BLOCK_FLUSH, 0, NULL, 0), 0);
+    fd = open(f->path, O_RDONLY);
+    assert_int_equal(pread(fd, back, sizeof(back), 1024), sizeof(back));
+    assert_memory_equal(buf, back, sizeof(buf));
+    close(fd);
+    assert_int_equal(block_stats(block)->wr_bytes, 1024);
+    assert_int_equal(block_stats(block)->flush_operations, 1);
+    assert_int_equal(block_close(block), 0);
+}
+
+static void test_odd_size_reads_zeros_behind_the_end(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t buf[512];
+    struct block *block;
+
+    fill(f, 1000);
+    block = open_raw(f, false);
+    assert_int_equal(block_size(block), 1000);
+    assert_int_equal(block_sectors(block), 2);
+    memset(buf, 0xee, sizeof(buf));
+    assert_int_equal(run(f, block, BLOCK_READ, 512, buf, 512), 0);
+    for (size_t i = 0; i < 512; i++)
+        assert_int_equal(buf[i], i < 488 ? block_ram_pattern(512 + i) : 0);
+    assert_int_equal(block_close(block), 0);
+}
+
+static void test_cve_2008_0928_requests_outside_the_image_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t buf[1024] = {0};
+    struct stat st;
+    struct block *block;
+
+    fill(f, 4096);
+    block = open_raw(f, false);
+    assert_int_equal(run(f, block, BLOCK_READ, 4096, buf, 512), -EINVAL);
+    assert_int_equal(run(f, block, BLOCK_READ, 3584, buf, 1024), -EINVAL);
+    assert_int_equal(run(f, block, BLOCK_READ, UINT64_MAX - 511, buf, 512), -EINVAL);
+    assert_int_equal(run(f, block, BLOCK_WRITE, 4096, buf, 512), -EINVAL);
+    assert_int_equal(run(f, block, BLOCK_DISCARD, 4096, NULL, 512), -EINVAL);
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_size, 4096);
+    assert_int_equal(block_close(block), 0);
+}
+
+static void test_cve_2008_2004_no_format_is_guessed(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t header[512] = {'Q', 'F', 'I', 0xfb, 0, 0, 0, 2}, buf[512];
+    struct block *block;
+
+    /* A guest writes the header of another format: the image stays what it was. */
+    fill(f, 8192);
+    block = open_raw(f, false);
+    assert_int_equal(run(f, block, BLOCK_WRITE, 0, header, 512), 0);
+    assert_int_equal(block_close(block), 0);
+    block = open_raw(f, false);
+    assert_int_equal(block_size(block), 8192);
+    assert_int_equal(run(f, block, BLOCK_READ, 0, buf, 512), 0);
+    assert_memory_equal(buf, header, 512);
+    assert_int_equal(block_close(block), 0);
+}
+
+static void test_formats_are_refused_by_name(void **state)
+{
+    struct fixture *f = *state;
+    struct block_options options = {.workers = f->workers, .format = "qcow2"};
+    struct block *block;
+    char error[200];
+
+    assert_int_equal(block_open_path(&block, f->path, &options, error, sizeof(error)), -EINVAL);
+    assert_non_null(strstr(error, "qcow2"));
+    assert_non_null(strstr(error, f->path));
+    options.format = "raw";
+    assert_int_equal(block_open_path(&block, "/nonexistent", &options, error, sizeof(error)),
+                     -ENOENT);
+    assert_non_null(strstr(error, "/nonexistent"));
+    assert_int_equal(block_open_path(&block, "/", &options, error, sizeof(error)), -EINVAL);
+    assert_int_equal(block_open_path(&block, "/dev/null", &options, error, sizeof(error)), -EINVAL);
+}
+
+static void test_cve_2015_7311_read_only_is_honoured(void **state)
+{
+    struct fixture *f = *state;
+    struct block_options options = {.workers = f->workers};
+    uint8_t buf[512] = {1};
+    struct block *block;
+    char error[200];
+    int fd;
+
+    fill(f, 4096);
+    block = open_raw(f, true);
+    assert_true(block_read_only(block));
+    assert_int_equal(run(f, block, BLOCK_WRITE, 0, buf, 512), -EROFS);
+    assert_int_equal(run(f, block, BLOCK_DISCARD, 0, NULL, 512), -EROFS);
+    assert_int_equal(run(f, block, BLOCK_FLUSH, 0, NULL, 0), 0);
+    assert_int_equal(block_close(block), 0);
+
+    /* The access mode of a descriptor says the same, whatever the options say. */
+    fd = open(f->path, O_RDONLY);
+    assert_int_equal(block_open_fd(&block, fd, "fdset", &options, error, sizeof(error)), 0);
+    close(fd);
+    assert_true(block_read_only(block));
+    assert_int_equal(run(f, block, BLOCK_READ, 0, buf, 512), 0);
+    assert_int_equal(buf[5], block_ram_pattern(5));
+    assert_int_equal(block_close(block), 0);
+}
+
+static void test_descriptor_is_duplicated_and_closed_on_exec(void **state)
+{
+    struct fixture *f = *state;
+    struct block_options options = {.workers = f->workers};
+    struct block *block;
+    char error[200];
+    int fd, next, flags;
+
+    fill(f, 4096);
+    fd = open(f->path, O_RDWR);
+    next = dup(fd);
+    close(next); /* the image's own descriptor will have this number */
+    assert_int_equal(block_open_fd(&block, fd, "fd", &options, error, sizeof(error)), 0);
+    assert_false(block_read_only(block));
+    flags = fcntl(next, F_GETFD);
+    assert_true(flags >= 0 && (flags & FD_CLOEXEC));
+    assert_int_equal(block_close(block), 0);
+    assert_true(fcntl(next, F_GETFD) < 0);
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    close(fd);
+}
+
+static void test_two_openers_are_no_conflict(void **state)
+{
+    struct fixture *f = *state;
+    struct block *a, *b;
+
+    fill(f, 4096);
+    a = open_raw(f, false);
+    b = open_raw(f, false);
+    assert_int_equal(block_close(a), 0);
+    assert_int_equal(block_close(b), 0);
+}
+
+static void test_size_limit_is_an_error_not_a_signal(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit old, limit;
+    uint8_t buf[512] = {0};
+    struct block *block;
+
+    fill(f, 4096);
+    block = open_raw(f, false);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    limit = old;
+    limit.rlim_cur = 1024;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(run(f, block, BLOCK_WRITE, 2048, buf, 512), -EFBIG);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(block_stats(block)->failed_operations, 1);
+    assert_int_equal(block_close(block), 0);
+}
+
+static void test_worker_path_gives_the_same_answers(void **state)
+{
+    struct fixture *f = *state;
+    struct block_ram ram;
+    struct block *block;
+    uint8_t buf[2048], again[2048];
+
+    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
+    ram.blocks = true;
+    ram.longest = 700; /* every call is short */
+    assert_int_equal(run(f, block, BLOCK_READ, 512, buf, sizeof(buf)), 0);
+    assert_int_equal(f->completed, 1);
+    for (size_t i = 0; i < sizeof(buf); i++)
+        assert_int_equal(buf[i], block_ram_pattern(512 + i));
+    memset(buf, 0x33, sizeof(buf));
+    assert_int_equal(run(f, block, BLOCK_WRITE, 4096, buf, sizeof(buf)), 0);
+    assert_int_equal(run(f, block, BLOCK_READ, 4096, again, sizeof(again)), 0);
+    assert_memory_equal(buf, again, sizeof(buf));
+    assert_int_equal(ram.data[4095], block_ram_pattern(4095));
+    assert_int_equal(ram.data[4096 + 2048], block_ram_pattern(4096 + 2048));
+    assert_int_equal(block_close(block), 0);
+    block_ram_fini(&ram);
+}
+
+static void test_errors_name_where_they_are(void **state)
+{
+    struct fixture *f = *state;
+    struct block_ram ram;
+    struct block *block;
+    uint8_t buf[4096] = {0};
+
+    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
+    for (int blocking = 0; blocking < 2; blocking++) {
+        ram.blocks = blocking;
+        ram.fault = -EIO;
+        ram.fault_op = BLOCK_READ;
+        ram.fault_offset = 2048;
+        ram.fault_bytes = 512;
+        assert_int_equal(run(f, block, BLOCK_READ, 512, buf, sizeof(buf)), -EIO);
+        assert_int_equal(f->req.done, 1536);
+        assert_int_equal(buf[1535], block_ram_pattern(2047));
+        ram.fault = -ENOSPC;
+        ram.fault_op = BLOCK_WRITE;
+        ram.fault_offset = 10240;
+        assert_int_equal(run(f, block, BLOCK_WRITE, 8192, buf, 4096), -ENOSPC);
+        assert_int_equal(f->req.done, 2048);
+    }
+    ram.fault = 0;
+    assert_int_equal(block_close(block), 0);
+    block_ram_fini(&ram);
+}
+
+static void test_failed_flush_is_never_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    struct block_ram ram;
+    struct block *block;
+    uint8_t buf[512] = {0};
+
+    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
+    assert_int_equal(run(f, block, BLOCK_WRITE, 0, buf, 512), 0);
+    ram.fault = -EIO;
+    ram.fault_op = BLOCK_FLUSH;
+    assert_int_equal(run(f, block, BLOCK_FLUSH, 0, NULL, 0), -EIO);
+    ram.fault = 0;
+    assert_int_equal(run(f, block, BLOCK_FLUSH, 0, NULL, 0), -EIO);
+    assert_int_equal(block_close(block), -EIO);
+    assert_true(ram.closed);
+    block_ram_fini(&ram);
+}
+
+static void test_flush_costs_nothing_when_nothing_was_written(void **state)
+{
+    struct fixture *f = *state;
+    struct block_ram ram;
+    struct block *block;
+    uint8_t buf[512] = {0};
+
+    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
+    /* The first one is real: a process before this one may have left data in the page cache. */
+    assert_int_equal(run(f, block, BLOCK_FLUSH, 0, NULL, 0), 0);
+    assert_int_equal(ram.flushes, 1);
+    assert_int_equal(run(f, block, BLOCK_FLUSH, 0, NULL, 0), 0);
+    assert_int_equal(ram.flushes, 1);
+    assert_int_equal(run(f, block, BLOCK_WRITE, 0, buf, 512), 0);
+    assert_int_equal(run(f, block, BLOCK_FLUSH, 0, NULL, 0), 0);
+    assert_int_equal(ram.flushes, 2);
+    assert_int_equal(block_close(block), 0);
+    block_ram_fini(&ram);
+}
+
+static void test_cancelled_read_touches_no_buffer(void **state)
+{
+    struct fixture *f = *state;
+    struct block_ram ram;
+    struct block *block;
+    uint8_t buf[512];
+
+    memset(buf, 0xcc, sizeof(buf));
+    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
+    ram.blocks = true;
+    f->req = (struct block_request){.op = BLOCK_READ,
+                                    .bytes = 512,
+                                    .niov = 1,
+                                    .iov = {{buf, 512}},
+                                    .complete = completed,
+                                    .opaque = f};
+    assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
+    block_cancel(&f->req);
+    while (!f->completed)
+        loop_turn(f->loop, 100);
+    assert_int_equal(f->req.error, -ECANCELED);
+    for (size_t i = 0; i < sizeof(buf); i++)
+        assert_int_equal(buf[i], 0xcc);
+    assert_int_equal(block_close(block), 0);
+    block_ram_fini(&ram);
+}
+
+static void test_copied_write_does_not_see_later_changes(void **state)
+{
+    struct fixture *f = *state;
+    struct block_ram ram;
+    struct block *block;
+    uint8_t buf[512];
+
+    memset(buf, 0x11, sizeof(buf));
+    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
+    ram.blocks = true;
+    f->req = (struct block_request){.op = BLOCK_WRITE,
+                                    .copy = true,
+                                    .bytes = 512,
+                                    .niov = 1,
+                                    .iov = {{buf, 512}},
+                                    .complete = completed,
+                                    .opaque = f};
+    assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
+    memset(buf, 0x22, sizeof(buf));
+    while (!f->completed)
+        loop_turn(f->loop, 100);
+    assert_int_equal(ram.data[0], 0x11);
+    assert_int_equal(ram.data[511], 0x11);
+    assert_int_equal(block_close(block), 0);
+    block_ram_fini(&ram);
+}
+
+static void test_close_waits_for_running_writes(void **state)
+{
+    struct fixture *f = *state;
+    struct block_ram ram;
+    struct block *block;
+    uint8_t buf[512];
+
+    memset(buf, 0x77, sizeof(buf));
+    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
+    ram.blocks = true;
+    f->req = (struct block_request){.op = BLOCK_WRITE,
+                                    .offset = 1024,
+                                    .bytes = 512,
+                                    .niov = 1,
+                                    .iov = {{buf, 512}},
+                                    .complete = completed,
+                                    .opaque = f};
+    assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
+    assert_int_equal(block_close(block), 0);
+    /* All is done when it returns, though the callback is still to come. */
+    assert_int_equal(ram.data[1024], 0x77);
+    assert_int_equal(ram.flushes, 1);
+    assert_true(ram.closed);
+    assert_int_equal(f->completed, 0);
+    while (!f->completed)
+        loop_turn(f->loop, 100);
+    assert_int_equal(f->req.error, 0);
+    block_ram_fini(&ram);
+}
+
+static void test_close_later_does_not_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct block_ram ram;
+    struct block *block;
+    uint8_t buf[512];
+
+    assert_int_equal(block_ram_create(&ram, &block, 16384, true, f->workers), 0);
+    ram.hold = true;
+    f->req = (struct block_request){.op = BLOCK_READ,
+                                    .bytes = 512,
+                                    .niov = 1,
+                                    .iov = {{buf, 512}},
+                                    .complete = completed,
+                                    .opaque = f};
+    assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
+    block_close_later(block);
+    assert_false(ram.closed);
+    block_ram_release(&ram, 0, 0);
+    assert_int_equal(f->completed, 1);
+    assert_true(ram.closed);
+    block_ram_fini(&ram);
+}
+
+static void test_discard_gives_back_only_when_asked(void **state)
+{
+    struct fixture *f = *state;
+    struct block_options options = {.workers = f->workers, .discard = true};
+    uint8_t buf[4096];
+    struct block *block;
+    char error[200];
+
+    fill(f, 1 << 20);
+    block = open_raw(f, false);
+    assert_int_equal(run(f, block, BLOCK_DISCARD, 8192, NULL, 4096), 0);
+    assert_int_equal(run(f, block, BLOCK_READ, 8192, buf, 4096), 0);
+    assert_int_equal(buf[0], block_ram_pattern(8192));
+    assert_int_equal(block_close(block), 0);
+
+    assert_int_equal(block_open_path(&block, f->path, &options, error, sizeof(error)), 0);
+    assert_int_equal(run(f, block, BLOCK_DISCARD, 8192, NULL, 4096), 0);
+    assert_int_equal(run(f, block, BLOCK_READ, 8192, buf, 4096), 0);
+    /* A file system without holes keeps the data; no other byte may come out. */
+    for (size_t i = 0; i < sizeof(buf); i++)
+        assert_true(buf[i] == 0 || buf[i] == block_ram_pattern(8192 + i));
+    assert_int_equal(run(f, block, BLOCK_READ, 8192 - 512, buf, 512), 0);
+    assert_int_equal(buf[511], block_ram_pattern(8191));
+    assert_int_equal(block_close(block), 0);
+}
+
+static void test_scattered_read_and_write(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t a[100], b[412], c[512];
+    struct block *block;
+
+    fill(f, 8192);
+    block = open_raw(f, false);
+    f->req = (struct block_request){.op = BLOCK_READ,
+                                    .offset = 512,
+                                    .bytes = 1024,
+                                    .niov = 3,
+                                    .iov = {{a, 100}, {b, 412}, {c, 512}},
+                                    .complete = completed,
+                                    .opaque = f};
+    if (block_submit(block, &f->req) == BLOCK_PENDING)
+        while (!f->completed)
+            loop_turn(f->loop, 100);
+    assert_int_equal(f->req.error, 0);
+    assert_int_equal(a[99], block_ram_pattern(611));
+    assert_int_equal(b[0], block_ram_pattern(612));
+    assert_int_equal(c[511], block_ram_pattern(1535));
+    assert_int_equal(block_close(block), 0);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_reads_what_the_file_holds),
+        T(test_writes_reach_the_file_and_flush),
+        T(test_odd_size_reads_zeros_behind_the_end),
+        T(test_cve_2008_0928_requests_outside_the_image_are_refused),
+        T(test_cve_2008_2004_no_format_is_guessed),
+        T(test_formats_are_refused_by_name),
+        T(test_cve_2015_7311_read_only_is_honoured),
+        T(test_descriptor_is_duplicated_and_closed_on_exec),
+        T(test_two_openers_are_no_conflict),
+        T(test_size_limit_is_an_error_not_a_signal),
+        T(test_worker_path_gives_the_same_answers),
+        T(test_errors_name_where_they_are),
+        T(test_failed_flush_is_never_forgotten),
+        T(test_flush_costs_nothing_when_nothing_was_written),
+        T(test_cancelled_read_touches_no_buffer),
+        T(test_copied_write_does_not_see_later_changes),
+        T(test_close_waits_for_running_writes),
+        T(test_close_later_does_not_wait),
+        T(test_discard_gives_back_only_when_asked),
+        T(test_scattered_read_and_write),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
