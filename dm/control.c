@@ -177,7 +177,7 @@ static void each_cpu(void *opaque, void (*each)(void *to, const struct qmp_cpu *
     struct dm *dm = opaque;
 
     for (unsigned i = 0; i < dm->config->maxvcpus; i++) {
-        bool online = dm->machine->pm ? piix4_pm_cpu_is_online(dm->machine->pm, i)
+        bool online = dm->machine->pm ? piix4_cpu_is_online(dm->machine->pm, i)
                                       : i < dm->config->vcpus;
 
         each(to, &(struct qmp_cpu){.index = i, .online = online});
@@ -197,8 +197,7 @@ static int cpu_add(void *opaque, unsigned index, struct qmp_error *err)
                  dm->config->maxvcpus);
         return -EINVAL;
     }
-    piix4_pm_cpu_online(dm->machine->pm, index);
-    return 0;
+    return piix4_cpu_online(dm->machine->pm, index);
 }
 
 struct pci_walk {

@@ -53,6 +53,7 @@ static int services_up(struct dm *dm)
 
 static void services_down(struct dm *dm)
 {
+    device_list_destroy(dm->env.devices);
     workers_destroy(dm->env.workers);
     if (dm->qmp)
         qmp_destroy(dm->qmp);
@@ -232,6 +233,7 @@ static void machine_down(struct dm *dm)
     device_list_destroy(dm->env.devices);
     dm->env.devices = NULL;
     machine_destroy(dm->machine);
+    xen_vram_destroy(dm->vram);
     irq_router_destroy(dm->env.irqs);
     iospace_destroy(dm->env.io);
 }

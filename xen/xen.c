@@ -411,6 +411,11 @@ char *xen_store_read(struct xen *xen, const char *path)
     return xs_read(xen->store, XBT_NULL, path, &len); /* the library ends it with a NUL */
 }
 
+char **xen_store_directory(struct xen *xen, const char *path, unsigned *count)
+{
+    return xs_directory(xen->store, XBT_NULL, path, count);
+}
+
 int xen_store_watch(struct xen *xen, const char *path, const char *token)
 {
     return xs_watch(xen->store, path, token) ? 0 : -errno;

@@ -99,6 +99,8 @@ int xen_set_s_state(struct xen *xen, unsigned s_state);
 int xen_store_write(struct xen *xen, const char *path, const char *value);
 /* The value, to be freed; NULL when there is none. */
 char *xen_store_read(struct xen *xen, const char *path);
+/* The names below a path, freed all at once with free(); NULL when there are none. */
+char **xen_store_directory(struct xen *xen, const char *path, unsigned *count);
 /* Watch a path; events come through xen_store_fd() and xen_store_next(). */
 int xen_store_watch(struct xen *xen, const char *path, const char *token);
 int xen_store_fd(struct xen *xen);

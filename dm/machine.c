@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine, all of it: an i440FX/PIIX3 PC as qemu-xen shows it to a guest.
+ *
+ *     00.0  i440FX host bridge            ports CF8-CFB, 92          i440fx.c, ports.c
+ *     01.0  PIIX3 ISA bridge              PIRQ A-D                   piix3.c
+ *              CMOS from index 14 on      ports 70-71                cmos.c
+ *              two 8237                   ports 00-0F, 80-8F, C0-DF  i8237.c
+ *              i8042, keyboard, mouse     ports 60, 64   IRQ 1, 12   ps2/
+ *              COM1-COM4                  3F8 2F8 3E8 2E8  IRQ 4, 3  serial/
+ *     01.1  PIIX3 IDE                     1F0-1F7 3F6 IRQ 14, 170-177 376 IRQ 15   ide/
+ *     01.3  PIIX4 power management        B004, AFE0, AE00, AF00  IRQ 9   piix4_pm.c
+ *     02.0  Xen platform device           ports 10-13                platform/
+ *     next  standard VGA                  3B4-3DF, 1CE-1D0, A0000-BFFFF   vga/
+ *
+ * Interrupt controllers, timers, RTC and the ACPI event block are the hypervisor's.
+ */
+#include "dm/machine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dm/log.h"
+#include "firmware/bootorder.h"
+#include "firmware/optrom.h"
+#include "hw/chipset/cmos.h"
+#include "hw/chipset/i440fx.h"
+#include "hw/chipset/i8237.h"
+#include "hw/chipset/piix3.h"
+#include "hw/chipset/piix4_pm.h"
+#include "hw/chipset/ports.h"
+#include "hw/ide/ide.h"
+#include "hw/pci/pci.h"
+#include "hw/platform/xen_platform.h"
+#include "hw/ps2/i8042.h"
+#include "hw/serial/uart16550.h"
+#include "hw/vga/vga.h"
+
+#define VGA_VENDOR  0x1234
+#define VGA_DEVICE  0x1111
+#define VGA_ROM_BAR (64u << 10)
+
+static int made(const char *what, int rc)
+{
+    if (rc)
+        log_error("cannot make the %s: %s", what, strerror(-rc));
+    return rc;
+}
+
+static const struct config_pci *pci_slot_of(const struct config *config, enum config_pci_kind kind)
+{
+    for (unsigned i = 0; i < config->pci_count; i++)
+        if (config->pci[i].kind == kind && config->pci[i].built)
+            return &config->pci[i];
+    return NULL;
+}
+
+/* ---- PCI ------------------------------------------------------------------------------------ */
+
+/* The claims ask for dm->ioreq each time: at the end the server goes before the devices. */
+static int claim_function(void *opaque, uint8_t devfn)
+{
+    struct dm *dm = opaque;
+
+    return dm->ioreq ? ioreq_claim_pci(dm->ioreq, devfn) : 0;
+}
+
+static int release_function(void *opaque, uint8_t devfn)
+{
+    struct dm *dm = opaque;
+
+    return dm->ioreq ? ioreq_release_pci(dm->ioreq, devfn) : 0;
+}
+
+static uint32_t config_read(void *opaque, uint8_t devfn, unsigned reg, unsigned size)
+{
+    return pci_config_read(opaque, devfn, reg, size);
+}
+
+static void config_write(void *opaque, uint8_t devfn, unsigned reg, unsigned size, uint32_t value)
+{
+    pci_config_write(opaque, devfn, reg, size, value);
+}
+
+static int make_bus(struct dm *dm, struct machine *m)
+{
+    struct pci_claim_ops claims = {claim_function, release_function, dm};
+    int rc = pci_bus_create(&m->pci, &dm->env, &claims);
+
+    if (rc)
+        return rc;
+    dm->env.pci = m->pci;
+    dm->target.pci_read = config_read;
+    dm->target.pci_write = config_write;
+    dm->target.pci_opaque = m->pci;
+    return 0;
+}
+
+/* ---- disks ---------------------------------------------------------------------------------- */
+
+static void cd_ejected(void *opaque, unsigned unit)
+{
+    struct dm *dm = opaque;
+    char data[160];
+
+    if (dm->config->ide[unit] < 0)
+        return;
+    backends_forget_drive(&dm->drive[dm->config->ide[unit]]);
+    snprintf(data, sizeof(data), "{\"device\": \"%.64s\", \"id\": \"%.40s\", \"tray-open\": true}",
+             dm->config->drive[dm->config->ide[unit]].id, "");
+    qmp_event(dm->qmp, "DEVICE_TRAY_MOVED", data);
+}
+
+static int make_ide(struct dm *dm, struct machine *m)
+{
+    struct ide_config ide = {
+        .devfn = PCI_DEVFN(1, 1), .cd_ejected = cd_ejected, .opaque = dm};
+    int rc;
+
+    for (unsigned u = 0; u < IDE_UNITS; u++) {
+        int i = dm->config->ide[u];
+        const struct config_drive *c;
+
+        if (i < 0)
+            continue;
+        c = &dm->config->drive[i];
+        ide.unit[u] = (struct ide_unit_config){
+            .kind = c->media == CONFIG_MEDIA_CDROM ? IDE_CDROM : IDE_DISK,
+            .block = dm->drive[i].block,
+            .serial = c->serial,
+            .model = c->model,
+        };
+    }
+    rc = ide_create(&m->ide, &dm->env, &ide);
+    if (rc)
+        return rc;
+    for (unsigned u = 0; u < IDE_UNITS; u++)
+        if (dm->config->ide[u] >= 0)
+            dm->drive[dm->config->ide[u]].block = NULL; /* its owner is the controller now */
+    return 0;
+}
+
+static void unplug_disks(void *opaque, bool aux_only)
+{
+    struct machine *m = opaque;
+    int rc = ide_unplug(m->ide, aux_only ? IDE_UNPLUG_AUX : IDE_UNPLUG_ALL);
+
+    log_guest("the guest unplugs its emulated disks%s", aux_only ? " but the first" : "");
+    if (rc)
+        log_error("an unplugged disk could not be flushed: %s", strerror(-rc));
+}
+
+/* ---- chipset -------------------------------------------------------------------------------- */
+
+static void describe_disks(const struct machine *m, struct cmos_config *cmos)
+{
+    for (unsigned u = 0; u < IDE_UNITS; u++) {
+        struct ide_geometry g;
+
+        if (ide_unit_geometry(m->ide, u, &g))
+            continue;
+        cmos->disk[u] = (struct cmos_disk){
+            .present = true,
+            .translation = (enum cmos_translation)g.translation,
+            .cylinders = (uint16_t)g.cylinders,
+            .heads = (uint16_t)g.heads,
+            .sectors = (uint16_t)g.sectors,
+        };
+    }
+}
+
+static int make_cmos(struct dm *dm, struct machine *m, struct cmos **out)
+{
+    const struct config *config = dm->config;
+    struct bootorder_cmos boot = bootorder_encode(config->boot_code, config->floppy_bootchk);
+    uint64_t ram = config->memory_mb << 20;
+    struct cmos_config cmos = {
+        .ram_below_4g = ram < config->max_ram_below_4g ? ram : config->max_ram_below_4g,
+        .ram_above_4g = ram > config->max_ram_below_4g ? ram - config->max_ram_below_4g : 0,
+        .vcpus = config->vcpus,
+        .boot_first_second = boot.first_second,
+        .boot_third = boot.third,
+        .ps2_mouse = true,
+    };
+
+    describe_disks(m, &cmos);
+    return cmos_create(out, &dm->env, &cmos);
+}
+
+static int make_pm(struct dm *dm, struct machine *m, struct cmos *cmos)
+{
+    struct piix4_pm_config pm = {
+        .cmos = cmos,
+        .vcpus = dm->config->vcpus,
+        .max_vcpus = dm->config->maxvcpus,
+        .com1 = dm->serial[0] != NULL,
+        .com2 = dm->serial[1] != NULL,
+    };
+
+    return piix4_pm_create(&m->pm, &dm->env, &pm);
+}
+
+/* ---- platform device ------------------------------------------------------------------------ */
+
+#define BLACKLIST     "/mh/driver-blacklist"
+#define BLACKLIST_MAX 64u
+
+/* Drivers that the host's administrator has excluded: /mh/driver-blacklist/<product>/<build>. */
+static size_t read_blacklist(struct xen *xen, struct xen_platform_driver list[BLACKLIST_MAX])
+{
+    unsigned products = 0;
+    char **product = xen_store_directory(xen, BLACKLIST, &products);
+    size_t n = 0;
+
+    for (unsigned p = 0; product && p < products; p++) {
+        char path[128];
+        unsigned builds = 0;
+        char **build;
+
+        snprintf(path, sizeof(path), BLACKLIST "/%.80s", product[p]);
+        build = xen_store_directory(xen, path, &builds);
+        for (unsigned b = 0; build && b < builds && n < BLACKLIST_MAX; b++)
+            list[n++] = (struct xen_platform_driver){xen_platform_product(product[p]),
+                                                     (uint32_t)strtoul(build[b], NULL, 10)};
+        free(build);
+    }
+    free(product);
+    return n;
+}
+
+static int make_platform(struct dm *dm, struct machine *m)
+{
+    const struct config_pci *slot = pci_slot_of(dm->config, CONFIG_PCI_PLATFORM);
+    struct xen_platform_driver blacklist[BLACKLIST_MAX];
+    struct xen_platform_config platform = {.unplug = {.disks = unplug_disks, .opaque = m}};
+    struct xen_platform *device;
+
+    if (!slot)
+        return 0;
+    platform.devfn = PCI_DEVFN(slot->slot, slot->function);
+    platform.blacklist = blacklist;
+    platform.blacklist_count = read_blacklist(dm->xen, blacklist);
+    return xen_platform_create(&device, &dm->env, &platform);
+}
+
+/* ---- display -------------------------------------------------------------------------------- */
+
+static int make_vram(struct dm *dm)
+{
+    const struct config *config = dm->config;
+    uint64_t ram = config->memory_mb << 20;
+    struct xen_vram_config vram = {
+        .size = (uint64_t)config->vga.vgamem_mb << 20,
+        .ram_bytes = ram,
+        .ram_below_4g = config->max_ram_below_4g,
+        .restored = config->incoming_fd >= 0 || config->incoming_file,
+    };
+    char err[200];
+    int rc;
+
+    /* A BAR has a power of two; what the toolstack has set aside is the most that there is. */
+    while (vram.size & (vram.size - 1))
+        vram.size &= vram.size - 1;
+    rc = xen_vram_create(&dm->vram, dm->xen, dm->env.mem, &vram, err, sizeof(err));
+    if (rc)
+        log_error("%s", err);
+    return rc;
+}
+
+static int make_vga(struct dm *dm, struct machine *m)
+{
+    const struct config_pci *slot = pci_slot_of(dm->config, CONFIG_PCI_VGA);
+    struct optrom_query query = {
+        .folders = dm->config->rom_path,
+        .folder_count = dm->config->rom_path_count,
+        .names = optrom_std_vga,
+        .name_count = 1,
+        .vendor = VGA_VENDOR,
+        .device = VGA_DEVICE,
+        .max_size = VGA_ROM_BAR,
+    };
+    struct vga_config vga = {.vram = NULL};
+    struct optrom rom = {0};
+    int rc;
+
+    if (!slot)
+        return 0;
+    if (!slot->romfile || slot->romfile[0]) {
+        if (slot->romfile)
+            query.names = &slot->romfile;
+        rc = optrom_load(&rom, &query);
+        if (rc)
+            return rc;
+        m->vga_rom = rom.image;
+        vga.rom = rom.image;
+        vga.rom_size = rom.size;
+    }
+    rc = make_vram(dm);
+    if (rc)
+        return rc;
+    vga.devfn = PCI_DEVFN(slot->slot, slot->function);
+    vga.vram = xen_vram_interface(dm->vram);
+    rc = made("VGA adapter", vga_create(&m->vga, &dm->env, &vga));
+    if (!rc)
+        m->display = vga_display(m->vga);
+    return rc;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+static int make_serial(struct dm *dm)
+{
+    for (unsigned n = 0; n < CONFIG_SERIAL_MAX; n++) {
+        struct uart *uart;
+        int rc = dm->serial[n] ? uart_create(&uart, &dm->env, n, dm->serial[n]) : 0;
+
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int machine_create(struct dm *dm)
+{
+    struct machine *m = calloc(1, sizeof(*m));
+    struct i440fx_config host = {.ram_mib = dm->config->memory_mb};
+    struct chipset_ports *ports;
+    struct i440fx *bridge;
+    struct piix3 *piix3;
+    struct i8237 *dma;
+    struct cmos *cmos;
+    int rc;
+
+    if (!m)
+        return made("machine", -ENOMEM);
+    dm->machine = m;
+    rc = made("PCI bus", make_bus(dm, m));
+    if (!rc)
+        rc = made("host bridge", i440fx_create(&bridge, &dm->env, &host));
+    if (!rc)
+        rc = made("ISA bridge", piix3_create(&piix3, &dm->env));
+    if (!rc)
+        rc = made("chipset ports", chipset_ports_create(&ports, &dm->env));
+    if (!rc)
+        rc = made("DMA controllers", i8237_create(&dma, &dm->env));
+    if (!rc)
+        rc = made("IDE controller", make_ide(dm, m));
+    if (!rc)
+        rc = made("CMOS memory", make_cmos(dm, m, &cmos));
+    if (!rc && dm->config->acpi)
+        rc = made("power management", make_pm(dm, m, cmos));
+    if (!rc)
+        rc = made("keyboard controller", i8042_create(&m->i8042, &dm->env, dm->input));
+    if (!rc)
+        rc = made("serial ports", make_serial(dm));
+    if (!rc)
+        rc = made("Xen platform device", make_platform(dm, m));
+    if (!rc)
+        rc = make_vga(dm, m);
+    return rc;
+}
+
+void machine_destroy(struct machine *m)
+{
+    if (!m)
+        return;
+    free(m->vga_rom);
+    free(m);
+}
+
+int machine_flush(struct machine *m)
+{
+    return ide_flush_all(m->ide);
+}
