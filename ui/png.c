@@ -1,38 +1,66 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pictures into files: PNG (by libpng) and PPM (binary, "P6"). */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <png.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "ui/display.h"
+
+/* A reader that takes nothing for so long has gone to sleep: the worker does not wait for ever. */
+#define STALL_MS 10000
 
 /* Collects small writes of the encoder; an error sticks. */
 struct sink {
     int fd;
-    int error; /* 0 or -errno */
+    bool may_block; /* a pipe or socket, not a file */
+    int error;      /* 0 or -errno */
     size_t used;
     uint8_t buf[16384];
 };
+
+static void sink_init(struct sink *sink, int fd)
+{
+    struct stat st;
+
+    *sink = (struct sink){.fd = fd};
+    sink->may_block = fstat(fd, &st) < 0 || !S_ISREG(st.st_mode);
+}
+
+/* A pipe that poll() says is writable takes PIPE_BUF bytes without blocking. */
+static int wait_writable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    int n = poll(&p, 1, STALL_MS);
+
+    if (n < 0)
+        return errno == EINTR ? 0 : -errno;
+    return n == 0 ? -ETIMEDOUT : 0;
+}
 
 static void sink_flush(struct sink *sink)
 {
     size_t at = 0;
 
     while (at < sink->used && !sink->error) {
-        ssize_t n = write(sink->fd, sink->buf + at, sink->used - at);
-        if (n >= 0) {
-            at += (size_t)n;
-        } else if (errno == EAGAIN) {
-            struct pollfd p = {.fd = sink->fd, .events = POLLOUT};
-            if (poll(&p, 1, -1) < 0 && errno != EINTR)
-                sink->error = -errno;
-        } else if (errno != EINTR) {
-            sink->error = -errno;
+        size_t length = sink->used - at;
+        if (sink->may_block) {
+            length = length < PIPE_BUF ? length : PIPE_BUF;
+            sink->error = wait_writable(sink->fd);
+            if (sink->error)
+                break;
         }
+        ssize_t n = write(sink->fd, sink->buf + at, length);
+        if (n >= 0)
+            at += (size_t)n;
+        else if (errno != EINTR && errno != EAGAIN)
+            sink->error = -errno;
     }
     sink->used = 0;
 }
@@ -113,7 +141,7 @@ int surface_write_png(const struct surface *surface, int fd)
 
     if (!sink || !row)
         goto out;
-    *sink = (struct sink){.fd = fd};
+    sink_init(sink, fd);
     png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, png_failed, png_warned);
     if (!png)
         goto out;
@@ -143,7 +171,7 @@ int surface_write_ppm(const struct surface *surface, int fd)
 
     if (sink && row) {
         char head[48];
-        *sink = (struct sink){.fd = fd};
+        sink_init(sink, fd);
         int n = snprintf(head, sizeof(head), "P6\n%u %u\n255\n", surface->width, surface->height);
         sink_put(sink, head, (size_t)n);
         for (uint32_t y = 0; y < surface->height && !sink->error; y++) {

@@ -44,7 +44,9 @@ static void write_screendump(void *opaque)
     struct screendump *dump = opaque;
 
     if (dump->filename) {
-        dump->fd = open(dump->filename, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        /* O_NONBLOCK: a FIFO without a reader is refused rather than waited for. */
+        dump->fd =
+            open(dump->filename, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
         if (dump->fd < 0) {
             dump->error = -errno;
             return;
