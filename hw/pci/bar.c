@@ -13,6 +13,7 @@
 #include "hw/pci/bar.h"
 
 #include <errno.h>
+#include <string.h>
 #include "dm/log.h"
 
 /* Type bits of a BAR's dword. */
@@ -120,10 +121,10 @@ static void bar_map(struct pci_function *fn, unsigned index, uint64_t address, s
         bar->region.length = bar->size;
         int err = iospace_add(io, &bar->region);
         if (err) {
-            if (!bar->refused)
+            /* An overlap has been told by the I/O space, which knows both sides. */
+            if (err != -EEXIST && !bar->refused)
                 log_guest("pci %s: BAR %u cannot be at 0x%llx: %s", fn->name, index,
-                          (unsigned long long)address,
-                          err == -EEXIST ? "something else is there" : "the space refuses it");
+                          (unsigned long long)address, strerror(-err));
             bar->refused = true;
             return;
         }

@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The bus with functions made for the purpose: BARs, command register, INTx, unplug, restore. */
+#include <errno.h>
+#include <string.h>
+#include "hw/pci/pci.h"
+#include "hw/pci/rom.h"
+#include "tests/harness/machine.h"
+#include "tests/harness/tap.h"
+
+#define IO_AT  0xc000u
+#define MEM_AT 0xf0000000u
+#define ROM_AT 0xf1000000u
+
+/* A function with one BAR of every kind, whose registers read as the low byte of their offset. */
+struct probe {
+    struct pci_function fn;
+    struct pci_rom rom;
+    uint8_t image[2048];
+    uint64_t written; /* last value */
+    uint64_t vram;    /* where moved() says that BAR 3 is */
+    unsigned moves, config_writes;
+};
+
+static uint64_t probe_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return offset;
+}
+
+static void probe_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
+{
+    ((struct probe *)opaque)->written = value;
+}
+
+static const struct io_ops probe_ops = {
+    .read = probe_read, .write = probe_write, .sizes = 1 | 2 | 4};
+
+static void probe_moved(void *opaque, uint64_t base)
+{
+    struct probe *probe = opaque;
+
+    probe->vram = base;
+    probe->moves++;
+}
+
+static void probe_config_written(void *opaque, unsigned reg, unsigned size)
+{
+    struct probe *probe = opaque;
+
+    assert_true(reg + size <= 256);
+    probe->config_writes++;
+}
+
+static void probe_config_reset(void *opaque, uint8_t *config)
+{
+    config[0x50] = 0x5a;
+}
+
+static struct machine m;
+static struct probe probe, other;
+
+static void probe_describe(struct probe *p, const char *name, uint8_t devfn)
+{
+    memset(p, 0, sizeof(*p));
+    memset(p->image, 0x77, sizeof(p->image));
+    p->vram = PCI_UNMAPPED;
+    p->rom = (struct pci_rom){p->image, sizeof(p->image)};
+    p->fn = (struct pci_function){
+        .name = name,
+        .devfn = devfn,
+        .vendor = 0x1234,
+        .device = 0x5678,
+        .subsystem_vendor = 0x1af4,
+        .subsystem = 0x1100,
+        .revision = 7,
+        .prog_if = 0x80,
+        .class_code = 0x0300,
+        .interrupt_pin = 2,
+        .dev = p,
+        .config_written = probe_config_written,
+        .config_reset = probe_config_reset,
+    };
+    p->fn.bar[0] = (struct pci_bar){
+        .kind = PCI_BAR_IO, .size = 256, .region = {.name = name, .ops = &probe_ops, .dev = p}};
+    p->fn.bar[1] = (struct pci_bar){
+        .kind = PCI_BAR_MEM, .size = 4096, .region = {.name = name, .ops = &probe_ops, .dev = p}};
+    p->fn.bar[2] = (struct pci_bar){.kind = PCI_BAR_MEM_PREFETCH, .size = 16u << 20};
+    p->fn.bar[3] =
+        (struct pci_bar){.kind = PCI_BAR_MEM_PREFETCH, .size = 8u << 20, .moved = probe_moved};
+    pci_rom_attach(&p->fn, &p->rom);
+}
+
+static int setup(void **state)
+{
+    machine_init_pci(&m);
+    probe_describe(&probe, "probe", PCI_DEVFN(4, 0));
+    probe_describe(&other, "other", PCI_DEVFN(5, 0));
+    assert_int_equal(pci_add(m.env.pci, &probe.fn), 0);
+    assert_int_equal(pci_add(m.env.pci, &other.fn), 0);
+    machine_start(&m);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    machine_fini(&m);
+    return 0;
+}
+
+static uint32_t get(unsigned reg, unsigned size)
+{
+    return pci_config_read(m.env.pci, probe.fn.devfn, reg, size);
+}
+
+static void put(unsigned reg, unsigned size, uint32_t value)
+{
+    pci_config_write(m.env.pci, probe.fn.devfn, reg, size, value);
+}
+
+static void put_other(unsigned reg, unsigned size, uint32_t value)
+{
+    pci_config_write(m.env.pci, other.fn.devfn, reg, size, value);
+}
+
+static void map_all(void)
+{
+    put(0x10, 4, IO_AT);
+    put(0x14, 4, MEM_AT);
+    put(0x1c, 4, 0xe0000000);
+    put(0x30, 4, ROM_AT | 1);
+    put(PCI_COMMAND, 2, 7);
+}
+
+static void test_header(void **state)
+{
+    assert_int_equal(get(0, 4), 0x56781234);
+    assert_int_equal(get(0x08, 4), 0x03008007);
+    assert_int_equal(get(0x2c, 4), 0x11001af4);
+    assert_int_equal(get(PCI_INTERRUPT_PIN, 1), 2);
+    assert_int_equal(get(0x50, 1), 0x5a);
+    put(0, 4, 0);
+    put(0x08, 4, 0);
+    put(0x2c, 4, 0);
+    put(PCI_INTERRUPT_PIN, 1, 0);
+    assert_int_equal(get(0, 4), 0x56781234);
+    assert_int_equal(get(0x08, 4), 0x03008007);
+    assert_int_equal(get(0x2c, 4), 0x11001af4);
+    assert_int_equal(get(PCI_INTERRUPT_PIN, 1), 2);
+    put(PCI_INTERRUPT_LINE, 1, 10);
+    assert_int_equal(get(PCI_INTERRUPT_LINE, 1), 10);
+    put(PCI_COMMAND, 2, 0xffff);
+    assert_int_equal(get(PCI_COMMAND, 2), 0x0507);
+}
+
+static void test_absent_functions_read_ones(void **state)
+{
+    assert_int_equal(pci_config_read(m.env.pci, PCI_DEVFN(4, 1), 0, 2), 0xffff);
+    assert_int_equal(pci_config_read(m.env.pci, PCI_DEVFN(31, 7), 0, 4), 0xffffffff);
+    assert_int_equal(pci_config_read(m.env.pci, 0, 0x10, 1), 0xff);
+    pci_config_write(m.env.pci, 0, 0x10, 4, 1);
+}
+
+static void test_sizing(void **state)
+{
+    static const uint32_t sizing[6] = {0xffffff01, 0xfffff000, 0xff000008, 0xff800008, 0, 0};
+
+    for (unsigned i = 0; i < 6; i++) {
+        put(0x10 + 4 * i, 4, 0xffffffff);
+        assert_int_equal(get(0x10 + 4 * i, 4), sizing[i]);
+    }
+    put(PCI_ROM_ADDRESS, 4, 0xfffff800); /* as hvmloader does */
+    assert_int_equal(get(PCI_ROM_ADDRESS, 4), 0xfffff800);
+    put(PCI_ROM_ADDRESS, 4, 0xfffffffe); /* as SeaBIOS does */
+    assert_int_equal(get(PCI_ROM_ADDRESS, 4), 0xfffff800);
+}
+
+/* Sizing with decoding on maps nothing at the end of the space. */
+static void test_sizing_while_decoding(void **state)
+{
+    map_all();
+    for (unsigned i = 0; i < 4; i++)
+        put(0x10 + 4 * i, 4, 0xffffffff);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(pci_bar_address(&probe.fn, i), PCI_UNMAPPED);
+    assert_int_equal(machine_in(&m, 0xff10, 1), 0xff);
+    assert_int_equal(probe.vram, PCI_UNMAPPED);
+}
+
+static void test_decoding_follows_the_command_register(void **state)
+{
+    put(0x10, 4, IO_AT);
+    put(0x14, 4, MEM_AT);
+    assert_int_equal(machine_in(&m, IO_AT + 0x21, 1), 0xff);
+    put(PCI_COMMAND, 2, PCI_COMMAND_IO);
+    assert_int_equal(machine_in(&m, IO_AT + 0x21, 1), 0x21);
+    assert_int_equal(machine_read(&m, MEM_AT + 0x42, 1), 0xff);
+    assert_int_equal(pci_bar_address(&probe.fn, 0), IO_AT);
+    assert_int_equal(pci_bar_address(&probe.fn, 1), PCI_UNMAPPED);
+    put(PCI_COMMAND, 1, PCI_COMMAND_MEMORY);
+    assert_int_equal(machine_in(&m, IO_AT + 0x21, 1), 0xff);
+    assert_int_equal(machine_read(&m, MEM_AT + 0x42, 1), 0x42);
+    machine_write(&m, MEM_AT + 4, 4, 0x12345678);
+    assert_int_equal(probe.written, 0x12345678);
+    put(PCI_COMMAND, 2, 0);
+    assert_int_equal(machine_read(&m, MEM_AT + 0x42, 1), 0xff);
+    assert_int_equal(pci_bar_address(&probe.fn, 1), PCI_UNMAPPED);
+}
+
+static void test_bar_written_by_bytes(void **state)
+{
+    put(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    put(0x17, 1, 0xf0);
+    assert_int_equal(pci_bar_address(&probe.fn, 1), 0xf0000000);
+    put(0x15, 2, 0x3420);
+    assert_int_equal(pci_bar_address(&probe.fn, 1), 0xf0342000);
+    assert_int_equal(machine_read(&m, 0xf0342010, 1), 0x10);
+    assert_int_equal(machine_read(&m, 0xf0000010, 1), 0xff);
+}
+
+static void test_bus_master(void **state)
+{
+    assert_false(pci_bus_master(&probe.fn));
+    put(PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    assert_true(pci_bus_master(&probe.fn));
+    pci_remove(&probe.fn);
+    assert_false(pci_bus_master(&probe.fn));
+}
+
+static void test_rom(void **state)
+{
+    uint8_t buffer[32];
+
+    probe.image[0] = 0x55;
+    probe.image[1] = 0xaa;
+    put(PCI_ROM_ADDRESS, 4, ROM_AT);
+    put(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    assert_int_equal(machine_read(&m, ROM_AT, 2), 0xffff); /* not enabled */
+    put(PCI_ROM_ADDRESS, 4, ROM_AT | 1);
+    assert_int_equal(machine_read(&m, ROM_AT, 2), 0xaa55);
+    assert_int_equal(machine_read(&m, ROM_AT + 2044, 4), 0x77777777);
+    machine_write(&m, ROM_AT, 1, 0);
+    assert_int_equal(probe.image[0], 0x55);
+    memset(buffer, 0, sizeof(buffer));
+    io_read_string(m.env.io, IO_MEMORY, ROM_AT + 2048 - 16, 2, 1, buffer, 16);
+    for (unsigned i = 0; i < 32; i++) /* the second half lies behind the ROM */
+        assert_int_equal(buffer[i], i < 16 ? 0x77 : 0xff);
+    put(PCI_COMMAND, 2, 0);
+    assert_int_equal(machine_read(&m, ROM_AT, 2), 0xffff);
+}
+
+static void test_untrapped_bar_is_told_where_it_is(void **state)
+{
+    put(0x1c, 4, 0xe0000000);
+    assert_int_equal(probe.moves, 0);
+    put(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    assert_int_equal(probe.vram, 0xe0000000);
+    put(0x1c, 4, 0xe1000000);
+    assert_int_equal(probe.vram, 0xe1000000);
+    put(PCI_INTERRUPT_LINE, 1, 5);
+    assert_int_equal(probe.moves, 2);
+    put(PCI_COMMAND, 2, 0);
+    assert_int_equal(probe.vram, PCI_UNMAPPED);
+    assert_int_equal(probe.moves, 3);
+}
+
+/* BAR 2 has no handler: only its place is known, and reads find nobody. */
+static void test_bar_without_handler(void **state)
+{
+    put(0x18, 4, 0xf2000000);
+    put(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    assert_int_equal(pci_bar_address(&probe.fn, 2), 0xf2000000);
+    assert_int_equal(machine_read(&m, 0xf2000000, 4), 0xffffffff);
+}
+
+/* The old place is given up before the new one is taken, also when they overlap. */
+static void test_bar_moves_onto_itself(void **state)
+{
+    put(PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+    put(0x10, 4, IO_AT);
+    put(0x14, 4, MEM_AT);
+    put(0x14, 4, MEM_AT + 0x1000);
+    assert_int_equal(machine_read(&m, MEM_AT + 0x1004, 1), 0x04);
+    assert_int_equal(machine_read(&m, MEM_AT + 4, 1), 0xff);
+}
+
+static void test_overlap_is_refused_until_the_other_leaves(void **state)
+{
+    put(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    put_other(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    put(0x14, 4, MEM_AT);
+    put_other(0x14, 4, MEM_AT);
+    assert_int_equal(pci_bar_address(&other.fn, 1), PCI_UNMAPPED);
+    machine_write(&m, MEM_AT, 1, 0x99);
+    assert_int_equal(probe.written, 0x99);
+    assert_int_equal(other.written, 0);
+    put(0x14, 4, MEM_AT + 0x10000);
+    assert_int_equal(pci_bar_address(&other.fn, 1), MEM_AT);
+    machine_write(&m, MEM_AT, 1, 0x98);
+    assert_int_equal(other.written, 0x98);
+    assert_int_equal(probe.written, 0x99);
+}
+
+static void test_overlap_ends_with_unplug(void **state)
+{
+    put(PCI_COMMAND, 2, PCI_COMMAND_IO);
+    put_other(PCI_COMMAND, 2, PCI_COMMAND_IO);
+    put(0x10, 4, IO_AT);
+    put_other(0x10, 4, IO_AT);
+    assert_int_equal(pci_bar_address(&other.fn, 0), PCI_UNMAPPED);
+    pci_remove(&probe.fn);
+    assert_int_equal(pci_bar_address(&other.fn, 0), IO_AT);
+}
+
+static void test_unaligned_and_row_crossing_cycles(void **state)
+{
+    put(0x41, 4, 0x44332211);
+    assert_int_equal(get(0x40, 4), 0x33221100);
+    assert_int_equal(get(0x43, 2), 0x4433);
+    assert_int_equal(get(0x3f, 2), 0x0000);
+    put(0xfd, 4, 0xddccbbaa);
+    assert_int_equal(get(0xfd, 4), 0xffccbbaa);
+    assert_int_equal(get(0xff, 4), 0xffffffcc);
+    assert_int_equal(get(0xff, 2), 0xffcc);
+    assert_int_equal(get(256, 4), 0xffffffff);
+    put(256, 4, 0);
+    put(4000000000u, 4, 0);
+    assert_int_equal(get(4000000000u, 4), 0xffffffff);
+    assert_int_equal(probe.config_writes, 2);
+}
+
+static void test_intx(void **state)
+{
+    pci_set_irq(&probe.fn, true);
+    assert_true(m.intx[4][1]);
+    assert_int_equal(get(PCI_STATUS, 1) & 8, 8);
+    put(PCI_COMMAND, 2, 0x400); /* interrupts disabled */
+    assert_false(m.intx[4][1]);
+    put(PCI_COMMAND, 2, 0);
+    assert_true(m.intx[4][1]);
+    pci_set_irq(&probe.fn, false);
+    assert_false(m.intx[4][1]);
+    assert_int_equal(get(PCI_STATUS, 1) & 8, 0);
+}
+
+static void test_bad_functions_are_refused(void **state)
+{
+    struct probe bad;
+
+    probe_describe(&bad, "bad", PCI_DEVFN(4, 0));
+    assert_int_equal(pci_add(m.env.pci, &bad.fn), -EEXIST);
+    bad.fn.devfn = PCI_DEVFN(6, 0);
+    bad.fn.interrupt_pin = 5;
+    assert_int_equal(pci_add(m.env.pci, &bad.fn), -EINVAL);
+    bad.fn.interrupt_pin = 0;
+    bad.fn.bar[1].size = 4095;
+    assert_int_equal(pci_add(m.env.pci, &bad.fn), -EINVAL);
+    bad.fn.bar[1].size = 8;
+    assert_int_equal(pci_add(m.env.pci, &bad.fn), -EINVAL);
+    bad.fn.bar[1].size = 4096;
+    bad.fn.bar[1].moved = probe_moved; /* and trapped */
+    assert_int_equal(pci_add(m.env.pci, &bad.fn), -EINVAL);
+    bad.fn.bar[1].moved = NULL;
+    bad.fn.bar[5] = bad.fn.bar[PCI_BAR_ROM];
+    assert_int_equal(pci_add(m.env.pci, &bad.fn), -EINVAL);
+    assert_int_equal(pci_config_read(m.env.pci, PCI_DEVFN(6, 0), 0, 4), 0xffffffff);
+}
+
+static void check_removed(void)
+{
+    assert_int_equal(get(0, 4), 0xffffffff);
+    put(PCI_COMMAND, 2, 7);
+    assert_int_equal(machine_in(&m, IO_AT + 1, 1), 0xff);
+    assert_int_equal(machine_read(&m, MEM_AT + 1, 1), 0xff);
+    assert_int_equal(probe.vram, PCI_UNMAPPED);
+    pci_set_irq(&probe.fn, true);
+    assert_false(m.intx[4][1]);
+}
+
+static void test_removed_function_is_gone_for_good(void **state)
+{
+    map_all();
+    pci_set_irq(&probe.fn, true);
+    assert_true(m.intx[4][1]);
+    pci_remove(&probe.fn);
+    check_removed();
+    pci_remove(&probe.fn);
+    check_removed();
+    device_reset_all(m.env.devices);
+    check_removed();
+    assert_null(machine_save_load(&m));
+    check_removed();
+}
+
+static void count(void *opaque, const struct pci_function *fn)
+{
+    uint8_t **next = opaque;
+
+    *(*next)++ = fn->devfn;
+}
+
+static void test_each_lists_present_functions_in_order(void **state)
+{
+    uint8_t seen[4] = {0}, *next = seen;
+
+    pci_each(m.env.pci, count, &next);
+    assert_int_equal(next - seen, 2);
+    assert_int_equal(seen[0], PCI_DEVFN(4, 0));
+    assert_int_equal(seen[1], PCI_DEVFN(5, 0));
+    pci_remove(&probe.fn);
+    next = seen;
+    pci_each(m.env.pci, count, &next);
+    assert_int_equal(next - seen, 1);
+}
+
+static void test_reset_unmaps_and_is_identical(void **state)
+{
+    uint8_t first[256];
+
+    pci_function_reset(&probe.fn);
+    memcpy(first, probe.fn.state->config, sizeof(first));
+    map_all();
+    put(0x50, 4, 0);
+    assert_int_equal(probe.vram, 0xe0000000);
+    device_reset_all(m.env.devices);
+    assert_memory_equal(probe.fn.state->config, first, sizeof(first));
+    assert_int_equal(probe.vram, PCI_UNMAPPED);
+    assert_int_equal(machine_in(&m, IO_AT, 1), 0xff);
+}
+
+static void test_restore_maps_again(void **state)
+{
+    map_all();
+    put_other(0x14, 4, MEM_AT + 0x1000);
+    put_other(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    assert_null(machine_save_load(&m));
+    assert_int_equal(probe.vram, 0xe0000000);
+    assert_int_equal(machine_in(&m, IO_AT + 7, 1), 7);
+    assert_int_equal(machine_read(&m, MEM_AT + 8, 1), 8);
+    assert_int_equal(machine_read(&m, MEM_AT + 0x1008, 1), 8);
+    assert_int_equal(machine_read(&m, ROM_AT, 1), 0x77);
+}
+
+/* A saved state may say that two functions have changed places. */
+static void test_restore_swaps_places(void **state)
+{
+    put(0x14, 4, MEM_AT);
+    put(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    put_other(0x14, 4, MEM_AT + 0x1000);
+    put_other(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    probe.fn.state->config[0x15] = 0x10;
+    other.fn.state->config[0x15] = 0x00;
+    device_loaded_all(m.env.devices);
+    assert_int_equal(pci_bar_address(&probe.fn, 1), MEM_AT + 0x1000);
+    assert_int_equal(pci_bar_address(&other.fn, 1), MEM_AT);
+    machine_write(&m, MEM_AT, 1, 1);
+    assert_int_equal(other.written, 1);
+}
+
+/* What a function is does not come from a saved state. */
+static void test_restore_keeps_read_only_bits(void **state)
+{
+    memset(probe.fn.state->config, 0xff, 256);
+    device_loaded_all(m.env.devices);
+    assert_int_equal(get(0, 4), 0x56781234);
+    assert_int_equal(get(PCI_COMMAND, 2), 0x0507);
+    assert_int_equal(get(PCI_HEADER_TYPE, 1), 0);
+    assert_int_equal(get(0x10, 4), 0xffffff01);
+    assert_int_equal(get(0x20, 4), 0);
+    assert_int_equal(pci_bar_address(&probe.fn, 0), PCI_UNMAPPED);
+}
+
+/* Platform ranges are registered and taken back with the function. */
+static unsigned claimed[256];
+
+static int claim(void *opaque, uint8_t devfn)
+{
+    claimed[devfn]++;
+    return 0;
+}
+
+static int release(void *opaque, uint8_t devfn)
+{
+    claimed[devfn]--;
+    return 0;
+}
+
+static int claim_fails(void *opaque, uint8_t devfn)
+{
+    return -ENOSPC;
+}
+
+static void test_functions_are_registered_with_the_hypervisor(void **state)
+{
+    struct pci_claim_ops ops = {claim, release, NULL};
+    struct machine machine;
+    struct probe p;
+
+    memset(claimed, 0, sizeof(claimed));
+    machine_init(&machine);
+    assert_int_equal(pci_bus_create(&machine.env.pci, &machine.env, &ops), 0);
+    probe_describe(&p, "p", 0x21);
+    assert_int_equal(pci_add(machine.env.pci, &p.fn), 0);
+    assert_int_equal(claimed[0x21], 1);
+    pci_remove(&p.fn);
+    pci_remove(&p.fn);
+    assert_int_equal(claimed[0x21], 0);
+    assert_null(machine_save_load(&machine));
+    assert_int_equal(claimed[0x21], 0);
+    machine_fini(&machine);
+}
+
+static void test_refused_registration_is_an_error(void **state)
+{
+    struct pci_claim_ops ops = {claim_fails, NULL, NULL};
+    struct machine machine;
+    struct probe p;
+
+    machine_init(&machine);
+    assert_int_equal(pci_bus_create(&machine.env.pci, &machine.env, &ops), 0);
+    probe_describe(&p, "p", 0x21);
+    assert_int_equal(pci_add(machine.env.pci, &p.fn), -ENOSPC);
+    assert_int_equal(pci_config_read(machine.env.pci, 0x21, 0, 4), 0xffffffff);
+    machine_fini(&machine);
+}
+
+static int flaw(void *opaque, const char *name, const struct state_desc *desc, void *state)
+{
+    const char *text = state_desc_flaw(desc);
+
+    if (text)
+        print_error("%s: %s\n", name, text);
+    return text != NULL;
+}
+
+static void test_state_tables_are_sound(void **state)
+{
+    assert_int_equal(arena_each(m.env.arena, flaw, NULL), 0);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_header),
+        CASE(test_absent_functions_read_ones),
+        CASE(test_sizing),
+        CASE(test_sizing_while_decoding),
+        CASE(test_decoding_follows_the_command_register),
+        CASE(test_bar_written_by_bytes),
+        CASE(test_bus_master),
+        CASE(test_rom),
+        CASE(test_untrapped_bar_is_told_where_it_is),
+        CASE(test_bar_without_handler),
+        CASE(test_bar_moves_onto_itself),
+        CASE(test_overlap_is_refused_until_the_other_leaves),
+        CASE(test_overlap_ends_with_unplug),
+        CASE(test_unaligned_and_row_crossing_cycles),
+        CASE(test_intx),
+        CASE(test_bad_functions_are_refused),
+        CASE(test_removed_function_is_gone_for_good),
+        CASE(test_each_lists_present_functions_in_order),
+        CASE(test_reset_unmaps_and_is_identical),
+        CASE(test_restore_maps_again),
+        CASE(test_restore_swaps_places),
+        CASE(test_restore_keeps_read_only_bits),
+        cmocka_unit_test(test_functions_are_registered_with_the_hypervisor),
+        cmocka_unit_test(test_refused_registration_is_an_error),
+        CASE(test_state_tables_are_sound),
+    };
+
+    return cmocka_run_group_tests_name("pci", tests, NULL, NULL);
+}
