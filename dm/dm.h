@@ -17,7 +17,7 @@
 #include "toolstack/qmp.h"
 #include "ui/display.h"
 #include "ui/input.h"
-#include "xen/xen.h"
+#include "xen/xenif.h"
 
 struct machine;
 

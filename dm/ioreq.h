@@ -11,7 +11,7 @@
 
 #include "dm/ioreq_exec.h"
 #include "dm/loop.h"
-#include "xen/xen.h"
+#include "xen/xenif.h"
 
 #define IOREQ_VCPUS_MAX 128u
 

@@ -5,7 +5,7 @@
 
 #include "dm/guestmem.h"
 #include "hw/vga/vram.h"
-#include "xen/xen.h"
+#include "xen/xenif.h"
 
 struct xen_vram;
 

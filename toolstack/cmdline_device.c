@@ -207,7 +207,7 @@ static void soundhw_finish(struct parser *p)
             fail(p, "'%s' is not known; accepted: a list of %s, or all", name, all);
             return;
         }
-        if (type->pci && (pci = pci_add(p, CONFIG_PCI_SOUND, type->name, NULL)) < 0)
+        if (type->pci && (pci = config_pci_add(p, CONFIG_PCI_SOUND, type->name, NULL)) < 0)
             return;
         sound_add(p, type, NULL, pci);
         if (!strcmp(name, "hda"))
@@ -304,7 +304,7 @@ static void device_finish(struct parser *p, struct device *d)
         return;
     }
     if (d->type->pci) {
-        pci = pci_add(p, kinds[class], d->type->name, &d->kv);
+        pci = config_pci_add(p, kinds[class], d->type->name, &d->kv);
         if (pci < 0)
             return;
     }
@@ -380,7 +380,7 @@ void devices_finish(struct parser *p)
     nics_from_options(p);
     if (c->platform_pci) {
         set_context(p, "-machine", c->machine);
-        pci = pci_add(p, CONFIG_PCI_PLATFORM, "xen-platform", NULL);
+        pci = config_pci_add(p, CONFIG_PCI_PLATFORM, "xen-platform", NULL);
         if (pci >= 0)
             c->pci[pci].built = true;
     }

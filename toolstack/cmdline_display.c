@@ -201,7 +201,7 @@ void vga_from_option(struct parser *p)
         return;
     cirrus = p->vga[0] == 'c';
     set_context(p, "-vga", p->vga);
-    pci = pci_add(p, CONFIG_PCI_VGA, cirrus ? "cirrus-vga" : "VGA", NULL);
+    pci = config_pci_add(p, CONFIG_PCI_VGA, cirrus ? "cirrus-vga" : "VGA", NULL);
     if (pci >= 0)
         vga_set(p, cirrus ? CONFIG_VGA_CIRRUS : CONFIG_VGA_STD, 0, pci);
 }

@@ -324,7 +324,7 @@ void nics_from_options(struct parser *p)
 
         set_context(p, "-net", p->nic[i].text);
         if (type && type->pci) {
-            nic->pci = pci_add(p, CONFIG_PCI_NIC, nic->model, NULL);
+            nic->pci = config_pci_add(p, CONFIG_PCI_NIC, nic->model, NULL);
             if (nic->pci < 0)
                 return;
             c->pci[nic->pci].index = (int)i;

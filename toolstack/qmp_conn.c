@@ -90,14 +90,6 @@ void qmp_conn_reap(void *opaque)
 
 /* ---- output --------------------------------------------------------------------------------- */
 
-static void stuck(void *opaque)
-{
-    struct qmp_conn *conn = opaque;
-
-    log_guest("QMP: a client that does not read its answers has been dropped");
-    qmp_conn_close(conn);
-}
-
 static void flush(struct qmp_conn *conn)
 {
     bool progress = false;
@@ -155,17 +147,29 @@ static bool reserve(struct qmp_conn *conn, size_t len)
     return true;
 }
 
-/* What the connection waits for now. */
+/* Whether commands may be run or read now: none is in hand, and the answers are being taken. */
+static bool may_run(const struct qmp_conn *conn)
+{
+    return !conn->dead && !conn->reply && !conn->closing && pending(conn) <= OUTPUT_LOW;
+}
+
+static bool is_over(const struct qmp_conn *conn)
+{
+    return pending(conn) == 0 && !conn->reply &&
+           (conn->closing || (conn->eof && conn->in_pos == conn->in_len));
+}
+
+/* What the connection waits for now: its descriptor, or just the next turn. */
 static void update_events(struct qmp_conn *conn)
 {
-    bool may_read = !conn->eof && !conn->reply && !conn->closing && pending(conn) <= OUTPUT_LOW &&
-                    conn->in_pos == conn->in_len;
     /* Never 0: a hang-up has to be noticed in every case, and it is always reported. */
     uint32_t events = EPOLLHUP;
 
     if (conn->dead)
         return;
-    if (may_read)
+    if (is_over(conn) || (may_run(conn) && conn->in_pos < conn->in_len))
+        loop_defer(conn->qmp->loop, &conn->more);
+    if (may_run(conn) && conn->in_pos == conn->in_len && !conn->eof)
         events |= EPOLLIN;
     else if (!conn->half && !conn->eof)
         events |= EPOLLRDHUP;
@@ -173,6 +177,21 @@ static void update_events(struct qmp_conn *conn)
         events |= EPOLLOUT;
     if (loop_fd_want(conn->qmp->loop, &conn->lfd, events))
         qmp_conn_close(conn);
+}
+
+/* A socket counts as writable only when most of it is free again: see whether it takes a little. */
+static void stuck(void *opaque)
+{
+    struct qmp_conn *conn = opaque;
+    size_t before = pending(conn);
+
+    flush(conn);
+    if (pending(conn) < before) {
+        update_events(conn);
+        return;
+    }
+    log_guest("QMP: a client that does not read its answers has been dropped");
+    qmp_conn_close(conn);
 }
 
 void qmp_conn_send_text(struct qmp_conn *conn, const char *text, size_t len)
@@ -241,26 +260,18 @@ static void run(struct qmp_conn *conn)
     unsigned budget = COMMANDS_A_TURN;
 
     conn->running = true;
-    while (!conn->dead && !conn->reply && !conn->closing && pending(conn) <= OUTPUT_LOW &&
-           conn->in_pos < conn->in_len) {
-        if (budget-- == 0) {
-            loop_defer(conn->qmp->loop, &conn->more);
-            break;
-        }
+    while (may_run(conn) && conn->in_pos < conn->in_len && budget-- > 0) {
         if (conn->quitting)
             conn->in_pos = conn->in_len; /* waits for its EOF only */
         else
             take(conn);
     }
     conn->running = false;
-    if (conn->dead)
-        return;
     if (conn->in_pos == conn->in_len) {
         explicit_bzero(conn->in, conn->in_len);
         conn->in_pos = conn->in_len = 0;
     }
-    if (pending(conn) == 0 && !conn->reply &&
-        (conn->closing || (conn->eof && conn->in_pos == conn->in_len)))
+    if (is_over(conn))
         qmp_conn_close(conn);
     else
         update_events(conn);

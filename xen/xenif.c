@@ -4,7 +4,10 @@
  * structures are public, append-only interfaces (unlike domctl), so this works on every release.
  * Functions newer than the oldest library that is to do are looked up at run time.
  */
-#include "xen/xen.h"
+/* The part of the public headers that is meant for the toolstack's side. */
+#define __XEN_TOOLS__ 1
+
+#include "xen/xenif.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
  * All functions return 0 (or a value >= 0) or -errno. -ESRCH mostly means that the domain is gone.
  * Not thread-safe: device thread only, but for xen_map_frames() and xen_unmap_frames().
  */
-#ifndef XEN_XEN_H
-#define XEN_XEN_H
+#ifndef XEN_XENIF_H
+#define XEN_XENIF_H
 
 #include <stdbool.h>
 #include <stddef.h>
