@@ -313,7 +313,7 @@ static const struct qmp_ops all_ops = {
 
 void mock_settle(struct mock *m)
 {
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 100; i++)
         loop_turn(m->loop, 0);
 }
 
