@@ -337,10 +337,8 @@ static void pmcntrl_update(struct piix4_pm *pm)
     if (!wanted)
         return;
     pm->pmcntrl.base = wanted;
-    if (iospace_add(pm->io, &pm->pmcntrl))
-        log_guest("piix4: PMBA cannot be 0x%llx: something else is there",
-                  (unsigned long long)block);
-    else
+    /* Refused, which the I/O space tells, when something else is there. */
+    if (iospace_add(pm->io, &pm->pmcntrl) == 0)
         pm->pmcntrl_base = wanted;
 }
 
