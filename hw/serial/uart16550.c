@@ -261,21 +261,22 @@ static void receive_char(struct uart_state *s, uint8_t c, uint8_t error)
         show_error(s);
 }
 
+/* Starts the pause when the burst has been read: the guest is to see an empty FIFO. */
+static void pause_line(struct uart *u)
+{
+    if (u->s->rx_burst == 0 && u->s->rx_count == 0 && u->s->pause_ends_at == TIMER_NEVER) {
+        u->s->pause_ends_at = loop_now(u->loop, CLOCK_GUEST) + four_characters(u->s);
+        timer_arm(&u->pause, u->s->pause_ends_at);
+    }
+}
+
 static void clear_rx(struct uart *u)
 {
     u->s->rx_count = 0;
     memset(u->s->rx_error, 0, sizeof(u->s->rx_error));
     restart_timeout(u);
+    pause_line(u);
     loop_defer(u->loop, &u->refill);
-}
-
-/* Starts the pause when the burst has been read: the guest is to see an empty FIFO. */
-static void pause_line(struct uart *u)
-{
-    if (u->s->rx_burst == 0 && u->s->pause_ends_at == TIMER_NEVER) {
-        u->s->pause_ends_at = loop_now(u->loop, CLOCK_GUEST) + four_characters(u->s);
-        timer_arm(&u->pause, u->s->pause_ends_at);
-    }
 }
 
 static void refill(void *opaque)
@@ -694,6 +695,7 @@ static void uart_loaded(void *dev)
 
     rearm(u, &u->timeout, &u->s->timeout_at);
     rearm(u, &u->pause, &u->s->pause_ends_at);
+    pause_line(u);
     update_line(u);
     update_outputs(u);
     if (u->chr && !(u->s->mcr & MCR_LOOP))
