@@ -351,14 +351,18 @@ void mock_send(struct mock *m, int client, const void *data, size_t len)
     mock_settle(m);
 }
 
-void mock_send_fds(struct mock *m, int client, const void *data, size_t len, const int *fds,
-                   size_t count)
+void mock_say(struct mock *m, int client, const char *text)
+{
+    mock_send(m, client, text, strlen(text));
+}
+
+void mock_say_fds(struct mock *m, int client, const char *text, const int *fds, size_t count)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int) * 64)];
         struct cmsghdr align;
     } control = {0};
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
                          .msg_control = control.bytes,
@@ -369,7 +373,7 @@ void mock_send_fds(struct mock *m, int client, const void *data, size_t len, con
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(sizeof(int) * count);
     memcpy(CMSG_DATA(c), fds, sizeof(int) * count);
-    assert_int_equal(sendmsg(client, &msg, 0), len);
+    assert_int_equal(sendmsg(client, &msg, 0), iov.iov_len);
     mock_settle(m);
 }
 
@@ -401,7 +405,7 @@ bool mock_closed(struct mock *m, int client)
 
 const char *mock_ask(struct mock *m, const char *text)
 {
-    mock_send(m, m->client, text, strlen(text));
+    mock_say(m, m->client, text);
     return mock_receive(m, m->client);
 }
 

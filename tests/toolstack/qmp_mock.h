@@ -47,6 +47,7 @@ void mock_advance(struct mock *m, uint64_t ns);
 /* One more client, which has got its greeting and nothing else. */
 int mock_connect(struct mock *m, unsigned flags);
 void mock_send(struct mock *m, int client, const void *data, size_t len);
+void mock_say(struct mock *m, int client, const char *text);
 /* All that the client can read now, NUL-terminated, valid until the next call. */
 const char *mock_receive(struct mock *m, int client);
 bool mock_closed(struct mock *m, int client);
@@ -61,9 +62,8 @@ const char *mock_calls(struct mock *m);
 /* The same for an error: class, and a part of the description. */
 void mock_expect_error(struct mock *m, const char *text, const char *class, const char *part);
 
-/* Attaches descriptors to the bytes. */
-void mock_send_fds(struct mock *m, int client, const void *data, size_t len, const int *fds,
-                   size_t count);
+/* Sends text with descriptors attached. */
+void mock_say_fds(struct mock *m, int client, const char *text, const int *fds, size_t count);
 /* A temporary file, already unlinked. */
 int mock_file(int flags);
 

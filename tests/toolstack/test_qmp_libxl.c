@@ -23,7 +23,7 @@ static void test_greeting_and_negotiation(void **state)
     static const char ask[] = "{\"execute\":\"qmp_capabilities\",\"id\":2020372736}\r\n";
 
     assert_string_equal(mock_receive(m, client), GREETING "\r\n");
-    mock_send(m, client, ask, strlen(ask));
+    mock_say(m, client, ask);
     assert_string_equal(mock_receive(m, client), "{\"return\":{},\"id\":2020372736}\r\n");
     close(client);
 }
@@ -93,9 +93,9 @@ static void test_run_state(void **state)
 /* The descriptor comes with the opening brace alone, the rest in a write of its own. */
 static void add_fd(struct mock *m, const char *rest, int fd)
 {
-    mock_send_fds(m, m->client, "{", 1, &fd, 1);
+    mock_say_fds(m, m->client, "{", &fd, 1);
     close(fd);
-    mock_send(m, m->client, rest, strlen(rest));
+    mock_say(m, m->client, rest);
 }
 
 static int set_and_fd(struct mock *m, int id)
@@ -383,10 +383,10 @@ static void test_libxenstat(void **state)
     for (int sample = 0; sample < 20; sample++) {
         int client = mock_connect(m, QMP_NO_EVENTS);
 
-        mock_send(m, client, commands[0], strlen(commands[0]));
+        mock_say(m, client, commands[0]);
         assert_string_equal(mock_receive(m, client), GREETING "\r\n{\"return\":{}}\r\n");
         qmp_event(m->qmp, "STOP", NULL);
-        mock_send(m, client, commands[1], strlen(commands[1]));
+        mock_say(m, client, commands[1]);
         assert_string_equal(
             mock_receive(m, client),
             "{\"return\":[{\"device\":\"ide0-hd0\",\"stats\":{\"rd_bytes\":1234176,"
@@ -399,7 +399,7 @@ static void test_libxenstat(void **state)
             "\"unmap_operations\":0,\"rd_total_time_ns\":0,\"wr_total_time_ns\":0,"
             "\"flush_total_time_ns\":0,\"unmap_total_time_ns\":0,\"failed_rd_operations\":0,"
             "\"failed_wr_operations\":0}}]}\r\n");
-        mock_send(m, client, commands[2], strlen(commands[2]));
+        mock_say(m, client, commands[2]);
         assert_string_equal(
             mock_receive(m, client),
             "{\"return\":[{\"device\":\"ide0-hd0\",\"type\":\"unknown\",\"inserted\":{"

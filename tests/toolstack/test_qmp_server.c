@@ -152,7 +152,7 @@ static void test_broken_messages(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const char *answer;
 
-        mock_send(m, m->client, rows[i].ask, strlen(rows[i].ask));
+        mock_say(m, m->client, rows[i].ask);
         answer = mock_receive(m, m->client);
         if (strncmp(answer, "{\"error\":{\"class\":\"GenericError\"", 32) != 0 ||
             !strstr(answer, rows[i].part))
@@ -210,7 +210,7 @@ static void test_message_of_the_greatest_size(void **state)
     ask[QMP_MESSAGE_MAX - 1] = '"';
     mock_send(m, m->client, ask, QMP_MESSAGE_MAX);
     assert_string_equal(mock_receive(m, m->client), "");
-    mock_send(m, m->client, "}", 1);
+    mock_say(m, m->client, "}");
     expect_dropped(m, "longer than 1 MiB");
     free(ask);
 }
@@ -234,7 +234,7 @@ static void test_deep_nesting(void **state)
     nested(ask, QMP_DEPTH_MAX, "1");
     assert_non_null(strstr(mock_ask(m, ask), "{\"return\":{},\"id\":[[["));
     nested(ask, QMP_DEPTH_MAX + 1, "1");
-    mock_send(m, m->client, ask, strlen(ask));
+    mock_say(m, m->client, ask);
     expect_dropped(m, "nested too deeply");
 }
 
@@ -270,7 +270,7 @@ static void test_nothing_runs_after_a_limit(void **state)
 
     memset(ask, '[', 64);
     strcpy(ask + 64, "\r\n{\"execute\":\"cont\"}");
-    mock_send(m, m->client, ask, strlen(ask));
+    mock_say(m, m->client, ask);
     expect_dropped(m, "nested too deeply");
     assert_string_equal(mock_calls(m), "");
 }
@@ -301,7 +301,7 @@ static void test_a_client_that_never_reads(void **state)
 
     /* Others are served meanwhile. */
     int other = mock_connect(m, 0);
-    mock_send(m, other, "{\"execute\":\"qmp_capabilities\"}", 30);
+    mock_say(m, other, "{\"execute\":\"qmp_capabilities\"}");
     assert_non_null(strstr(mock_receive(m, other), "{\"return\":{}}"));
 
     /* It takes something: it stays. Then it takes nothing for too long. */
@@ -374,7 +374,7 @@ static void test_a_client_that_goes_is_noticed_at_once(void **state)
 
     /* Also while it is owed a reply; the reply then goes nowhere. */
     m->hold = true;
-    mock_send(m, m->client, "{\"execute\":\"stop\"}", 18);
+    mock_say(m, m->client, "{\"execute\":\"stop\"}");
     assert_int_equal(m->helds, 1);
     close(m->client);
     m->client = -1;
@@ -428,7 +428,7 @@ static void test_replies_owed_are_bounded(void **state)
         int client = mock_connect(m, 0);
         static const char ask[] = "{\"execute\":\"qmp_capabilities\"}{\"execute\":\"stop\"}";
 
-        mock_send(m, client, ask, strlen(ask));
+        mock_say(m, client, ask);
         answer = mock_receive(m, client);
         close(client);
         mock_settle(m);
@@ -457,7 +457,7 @@ static void test_events(void **state)
     int used = 0;
     const char *text;
 
-    mock_send(m, quiet, "{\"execute\":\"qmp_capabilities\"}", 30);
+    mock_say(m, quiet, "{\"execute\":\"qmp_capabilities\"}");
     mock_receive(m, fresh);
     mock_receive(m, quiet);
     qmp_event(m->qmp, "STOP", NULL);
@@ -489,8 +489,8 @@ static void test_descriptors_in_order(void **state)
         fds[i] = mock_file(O_RDONLY);
         assert_int_equal(fstat(fds[i], &sent[i]), 0);
     }
-    mock_send_fds(m, m->client, "{\"execute\":\"query-kvm\"}{\"execute\":\"add-fd\"}", 43, fds, 2);
-    mock_send_fds(m, m->client, "{\"execute\":\"add-fd\"}{\"execute\":\"add-fd\"}", 40, &fds[2], 1);
+    mock_say_fds(m, m->client, "{\"execute\":\"query-kvm\"}{\"execute\":\"add-fd\"}", fds, 2);
+    mock_say_fds(m, m->client, "{\"execute\":\"add-fd\"}{\"execute\":\"add-fd\"}", &fds[2], 1);
     for (int i = 0; i < 3; i++)
         close(fds[i]);
     mock_receive(m, m->client);
@@ -520,7 +520,7 @@ static void test_descriptors_nobody_asked_for(void **state)
     for (int i = 0; i < 40; i++)
         fds[i] = null;
     for (int i = 0; i < 10; i++) {
-        mock_send_fds(m, m->client, " ", 1, fds, 40);
+        mock_say_fds(m, m->client, " ", fds, 40);
         assert_true(open_fds() <= before + 1 + QMP_FDS_MAX);
     }
     close(null);
@@ -541,7 +541,7 @@ static void test_failed_add_fd_closes(void **state)
         "{\"execute\":\"add-fd\",\"arguments\":{\"fdset-id\":-9223372036854775808}}"};
 
     for (size_t i = 0; i < 3; i++) {
-        mock_send_fds(m, m->client, asks[i], strlen(asks[i]), &null, 1);
+        mock_say_fds(m, m->client, asks[i], &null, 1);
         assert_non_null(strstr(mock_receive(m, m->client), "'fdset-id' must be from 0 to"));
     }
     close(null);
@@ -726,7 +726,7 @@ static void test_pretty(void **state)
     int client = mock_connect(m, QMP_PRETTY);
 
     mock_receive(m, client);
-    mock_send(m, client, "{\"execute\":\"qmp_capabilities\",\"id\":1}", 37);
+    mock_say(m, client, "{\"execute\":\"qmp_capabilities\",\"id\":1}");
     assert_string_equal(mock_receive(m, client), "{\n  \"return\": {\n  },\n  \"id\": 1\n}\r\n");
     close(client);
 }
