@@ -115,7 +115,7 @@ int optrom_check(const uint8_t *data, size_t size, uint16_t vendor, uint16_t dev
     for (size_t at = 0; !image.last; at += image.size) {
         const char *flaw = "is missing: none is marked as the last";
 
-        if (at < size)
+        if (at == 0 || at < size)
             flaw = parse_image(data + at, size - at, &image);
         if (!flaw && image.code_type == CODE_PC_AT)
             flaw = check_pc_at(data + at, &image);
