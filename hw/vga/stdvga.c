@@ -394,6 +394,14 @@ static int add_regions(struct vga *vga)
     return err;
 }
 
+static bool edid_size_valid(const struct vga_config *config)
+{
+    unsigned width = config->edid_width, height = config->edid_height;
+
+    return (width == 0 && height == 0) ||
+           (width >= 640 && width <= 4095 && height >= 480 && height <= 4095);
+}
+
 static bool config_valid(const struct vga_config *config)
 {
     const struct vram *vram = config->vram;

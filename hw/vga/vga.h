@@ -21,7 +21,7 @@ struct vga_config {
     const uint8_t *rom;
     size_t rom_size;
 
-    /* Preferred resolution for the EDID block; 0: 1280 x 800. At most 4095 each. */
+    /* Preferred resolution for the EDID block: 640 x 480 to 4095 x 4095; 0: 1280 x 800. */
     uint16_t edid_width, edid_height;
 };
 

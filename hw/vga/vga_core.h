@@ -307,7 +307,8 @@ void vga_planar_pixels(uint32_t planes, uint8_t pixel[8]);
 
 #define EDID_SIZE 128
 
-/* An EDID 1.4 block with width x height at 60 Hz as its preferred timing (each 1..4095). */
+/* An EDID 1.4 block with width x height at 60 Hz as its preferred timing (640 x 480 to 4095 x 4095;
+ * 30 Hz where a pixel clock cannot be expressed). */
 void edid_make(uint8_t edid[EDID_SIZE], unsigned width, unsigned height);
 
 #endif
