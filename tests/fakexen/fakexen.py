@@ -362,7 +362,7 @@ class Guest:
 
     # -- what qtest has no word for ----------------------------------------------------------------
 
-    def x(self, name, **args):
+    def x(self, name, /, **args):
         """x('ioreq', type=0, addr=0x1f7) sends 'x-ioreq type=0 addr=503'."""
         words = ["x-" + name.replace("_", "-")]
         words += ["%s=%s" % (k.replace("_", "-"), v)
