@@ -72,14 +72,14 @@ static void put_timing(uint8_t *d, const struct timing *t)
 static void put_range_limits(uint8_t *d, const struct timing *t)
 {
     unsigned khz = (t->v_active + t->v_blank) * t->rate / 1000 + 1;
-    unsigned mhz = (t->clock_10_khz / 100 + 9) / 10 * 10;
+    unsigned ten_mhz = (t->clock_10_khz + 999) / 1000;
 
     d[3] = 0xfd;
     d[5] = (uint8_t)(t->rate < 24 ? t->rate : 24);
     d[6] = 75;
     d[7] = 15;
     d[8] = (uint8_t)(khz < 100 ? 100 : khz > 255 ? 255 : khz);
-    d[9] = (uint8_t)(mhz < 170 ? 17 : mhz / 10);
+    d[9] = (uint8_t)(ten_mhz < 17 ? 17 : ten_mhz);
     d[10] = 0x01; /* no formula for more timings */
     d[11] = '\n';
     memset(d + 12, ' ', 6);

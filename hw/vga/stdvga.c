@@ -408,8 +408,7 @@ static bool config_valid(const struct vga_config *config)
 
     return vram && vram->move && vram->attach && vram->size >= VRAM_SIZE_MIN &&
            vram->size <= VRAM_SIZE_MAX && vram->size % 0x10000 == 0 &&
-           vram->parking % 0x1000 == 0 && config->edid_width <= 4095 &&
-           config->edid_height <= 4095 &&
+           vram->parking % 0x1000 == 0 && edid_size_valid(config) &&
            (!config->rom || (config->rom_size > 0 && config->rom_size <= VGA_ROM_MAX));
 }
 
