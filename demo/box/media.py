@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boot media for guests: Debian's kernel and our small root, on a CD or a disk, behind a stock boot loader.
+
+Every loader also speaks on the first serial line, so that its own words show that it ran.
+"""
+import os
+import random
+import shutil
+import struct
+import subprocess
+import tempfile
+
+KERNEL_WORDS = "console=tty1 console=ttyS0,115200n8 quiet panic=5 mitigations=off nokaslr"
+ISOLINUX = "/usr/lib/ISOLINUX/isolinux.bin"
+SYSLINUX_MODULES = "/usr/lib/syslinux/modules/bios"
+SYSLINUX_MBR = "/usr/lib/syslinux/mbr/mbr.bin"
+GRUB = "/usr/lib/grub/i386-pc"
+SECTOR = 512
+FIRST = 2048               # first sector of the partition: 1 MiB, as partitioning programs do it
+CD_DATA_BYTES = 8 << 20    # of the file "data" on the CD, for reading tests
+
+
+def _tool(*command, **options):
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            env={**os.environ, "MTOOLS_SKIP_CHECK": "1"}, **options)
+    if result.returncode:
+        raise RuntimeError("%s failed:\n%s" % (command[0], result.stdout[-800:]))
+
+
+def _syslinux_configuration(loader, words):
+    return ("serial 0 115200\n"
+            "say %s: loading the kernel\n"
+            "default guest\nprompt 0\n"
+            "label guest\n kernel /boot/vmlinuz\n append initrd=/boot/initrd box.loader=%s %s %s\n"
+            % (loader, loader, KERNEL_WORDS, words))
+
+
+def _boot_folder(image, folder):
+    os.makedirs(folder)
+    shutil.copy(image.guest_kernel, os.path.join(folder, "vmlinuz"))
+    shutil.copy(image.guest_root, os.path.join(folder, "initrd"))
+
+
+def cd_data():
+    """The bytes of the CD's file "data": the same on every CD."""
+    return random.Random("slimdm").randbytes(CD_DATA_BYTES)
+
+
+def cd(image, out, words=""):
+    """A CD image that isolinux boots; words are added to the kernel's command line."""
+    with tempfile.TemporaryDirectory() as work:
+        top = os.path.join(work, "cd")
+        _boot_folder(image, os.path.join(top, "boot"))
+        os.makedirs(os.path.join(top, "isolinux"))
+        shutil.copy(ISOLINUX, os.path.join(top, "isolinux"))
+        shutil.copy(os.path.join(SYSLINUX_MODULES, "ldlinux.c32"), os.path.join(top, "isolinux"))
+        with open(os.path.join(top, "isolinux/isolinux.cfg"), "w") as target:
+            target.write(_syslinux_configuration("isolinux", words))
+        with open(os.path.join(top, "data"), "wb") as target:
+            target.write(cd_data())
+        _tool("xorriso", "-as", "mkisofs", "-quiet", "-o", out, "-V", "SLIMDM_GUEST", "-b", "isolinux/isolinux.bin",
+              "-c", "isolinux/boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", top)
+
+
+def _partitioned(out, boot_code, kind, filesystem):
+    """A disk image with one active partition that holds the file filesystem."""
+    length = os.path.getsize(filesystem) // SECTOR
+    entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", kind, b"\xfe\xff\xff", FIRST, length)
+    with open(out, "wb") as disk, open(filesystem, "rb") as source:
+        disk.write(boot_code[:440].ljust(446, b"\0") + entry.ljust(64, b"\0") + b"\x55\xaa")
+        disk.write(boot_code[SECTOR:])
+        if disk.tell() > FIRST * SECTOR:
+            raise RuntimeError("the boot loader does not fit before the partition")
+        disk.seek(FIRST * SECTOR)
+        shutil.copyfileobj(source, disk)
+
+
+def syslinux_disk(image, out, words="", mebibytes=20):
+    """A disk image: syslinux's MBR, one FAT16 partition with syslinux on it."""
+    with tempfile.TemporaryDirectory() as work:
+        boot, fat = os.path.join(work, "boot"), os.path.join(work, "fat")
+        _boot_folder(image, boot)
+        with open(os.path.join(work, "syslinux.cfg"), "w") as target:
+            target.write(_syslinux_configuration("syslinux", words))
+        with open(fat, "wb") as target:
+            target.truncate(mebibytes << 20)
+        _tool("mkfs.vfat", "-F", "16", "-h", str(FIRST), "-n", "SLIMDM", fat)
+        _tool("mcopy", "-s", "-i", fat, boot, os.path.join(work, "syslinux.cfg"), "::")
+        _tool("syslinux", "--install", fat)
+        with open(SYSLINUX_MBR, "rb") as source:
+            _partitioned(out, source.read(), 0x0e, fat)
+
+
+def grub_disk(image, out, words="", mebibytes=20):
+    """A disk image: GRUB's boot sector, its core between that and the one ext4 partition."""
+    with tempfile.TemporaryDirectory() as work:
+        top, ext4, core = (os.path.join(work, name) for name in ("top", "ext4", "core"))
+        _boot_folder(image, os.path.join(top, "boot"))
+        os.makedirs(os.path.join(top, "boot/grub"))
+        with open(os.path.join(top, "boot/grub/grub.cfg"), "w") as target:
+            target.write("serial --unit=0 --speed=115200\nterminal_output console serial\n"
+                         "echo 'grub: loading the kernel'\n"
+                         "linux /boot/vmlinuz box.loader=grub %s %s\ninitrd /boot/initrd\nboot\n" % (KERNEL_WORDS, words))
+        _tool("mke2fs", "-q", "-t", "ext4", "-L", "slimdm", "-d", top, ext4, "%dM" % mebibytes)
+        _tool("grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/boot/grub", "-o", core, "biosdisk", "part_msdos",
+              "ext2", "normal", "linux", "echo", "serial", "terminal")
+        with open(os.path.join(GRUB, "boot.img"), "rb") as source, open(core, "rb") as rest:
+            _partitioned(out, source.read(SECTOR) + rest.read(), 0x83, ext4)
