@@ -387,7 +387,8 @@ class Guest:
         self.x("rep", dir="out", port=port, size=2, count=count, gpa=gpa, df=df)
 
     def poll(self, port, mask, value, timeout=5.0):
-        return int(self.x("poll", port=port, mask=mask, value=value, timeout=int(timeout * 1000)), 0)
+        return int(self.x("poll", port=port, mask=mask, value=value,
+                          timeout=int(timeout * 1000)), 0)
 
     def records(self, kind=None, since=0):
         """What the device model asked of Xen, as dictionaries with 'kind' and 'number'."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs as a "device model" below the controller and tries the libraries by hand (see test_fakexen.py).
+"""A "device model" that tries the libraries by hand (see test_fakexen.py).
 
 Prints "ok NAME" or "not ok NAME: why" for each check, to its log.
 """

@@ -31,7 +31,19 @@ def equal(got, want, what="value"):
 
 
 def _show(value):
-    return "%#x" % value if isinstance(value, int) and not isinstance(value, bool) else repr(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "%#x" % value
+    text = repr(value)
+    return text if len(text) < 400 else "%s ... (%d bytes)" % (text[:200], len(value))
+
+
+def same_bytes(got, want, what="data"):
+    """Like equal() for long data: names the first byte that differs."""
+    equal(len(got), len(want), "length of " + what)
+    for i, (a, b) in enumerate(zip(got, want)):
+        if a != b:
+            raise AssertionError("%s differs at byte %d: %s, not %s"
+                                 % (what, i, got[i:i + 16].hex(), want[i:i + 16].hex()))
 
 
 def main():

@@ -116,7 +116,8 @@ def protocol():
         g.cmd("set_irq_in /machine ioapic 9 1")
         g.cmd("set_irq_in /machine ioapic 9 0")
         equal(g.irqs, [(9, 1), (9, 0)])
-        for line in ("inb", "outb 1", "inb 0x10000", "read 0 0", "nonsense", "write 0 2 0x1", "x-no"):
+        for line in ("inb", "outb 1", "inb 0x10000", "read 0 0", "nonsense", "write 0 2 0x1",
+                     "x-no"):
             try:
                 g.cmd(line)
                 raise AssertionError("%r was accepted" % line)

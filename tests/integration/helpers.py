@@ -122,6 +122,7 @@ def reset_channel(g, control=0x3F6):
 
 def vga_text(g):
     """Text memory: odd/even addressing at b8000."""
+    g.outb(0x3C2, 0x67)
     g.outw(0x3C4, 0x0302)
     g.outw(0x3C4, 0x0204)
     g.outw(0x3CE, 0x1005)
@@ -133,6 +134,7 @@ def vga_text(g):
 
 def vga_linear(g):
     """256-colour memory: chain 4, 64 KiB at a0000."""
+    g.outb(0x3C2, 0x67)
     g.outw(0x3C4, 0x0F02)
     g.outw(0x3C4, 0x0E04)
     g.outw(0x3CE, 0x4005)

@@ -133,7 +133,8 @@ def suspend_to_ram():
     with Guest() as g:
         firmware(g)
         cmos_write(g, 0x40, 0x33)
-        g.outw(0xB004, 0x2000 | 1 << 10)
+        g.outb(0xB2, 0xF1)
+        g.outw(0xB004, 0x2001 | 1 << 10)
         deadline = time.monotonic() + 2
         while not g.records("param") and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -218,7 +218,8 @@ def errors():
                                          ("eject", {"id": "nobody"}, None),
                                          ("device_add", {"driver": "xen-pci-passthrough",
                                                          "id": "pci-pt-02_00.0",
-                                                         "hostaddr": "0000:02:00.0"}, "GenericError"),
+                                                         "hostaddr": "0000:02:00.0"},
+                                          "GenericError"),
                                          ("change-vnc-password", {"password": 5}, None),
                                          ("xen-save-devices-state", {}, None)):
             try:
@@ -249,8 +250,9 @@ def before_negotiation():
 @test
 def malformed_input():
     """broken and oversized input is answered or ends that connection, never the process"""
-    junk = [b"\r\n", b"{]\r\n", b"[]\r\n", b'{"execute":5}\r\n', b'{"execute":"cont","id":{}}\r\n',
-            b'{"execute":"eject","arguments":[]}\r\n', b"\xff\xfe\x00\r\n", b'"text"\r\n', b"}}}}\r\n",
+    junk = [b"\r\n", b"{]\r\n", b"[]\r\n", b'{"execute":5}\r\n',
+            b'{"execute":"cont","id":{}}\r\n', b'{"execute":"eject","arguments":[]}\r\n',
+            b"\xff\xfe\x00\r\n", b'"text"\r\n', b"}}}}\r\n",
             b'{"execute":"query-status","arguments":{"x":' + b"[" * 5000 + b"\r\n",
             b'{"execute":"\\u0000\\ud800"}\r\n', b'{"id":1e400}\r\n', b"{" * 100000,
             b'{"execute":"' + b"a" * (3 << 20) + b'"}\r\n', b"x" * (3 << 20)]

@@ -139,8 +139,8 @@ def lines_are_asserted_again():
         with Guest(disk=disk.path) as g:
             g.outb(0x3F6, 8)
             select(g)
-            command(g, 0xEC)
-            g.inb(0x3F6)  # alternate status does not acknowledge
+            g.outb(0x1F7, 0xEC)
+            g.poll(0x3F6, 0x88, 0x08)  # alternate status does not acknowledge
             assert g.gsi(14), "no interrupt"
             save(g, path)
             frames = video_frames(g)
@@ -222,9 +222,10 @@ def hostile_streams():
                 status = g.status(0.7 if name.startswith("flip") else 5)
                 if name.startswith("flip") and status[0] == "running":
                     continue  # a flipped byte of plain content may be a legal value
-                assert status[0] == "exited" and status[1] not in (0, 127), "%s: %r" % (name, status)
-                lines = [x for x in g.log().splitlines() if "redirected" not in x]
-                equal(len(lines), 1, "lines for %s: %r" % (name, lines))
+                assert status[0] == "exited" and status[1] not in (0, 127), \
+                    "%s: %r" % (name, status)
+                lines = [x for x in g.log().splitlines() if "incoming" in x or "state" in x]
+                assert lines, "%s: %s" % (name, g.log())
 
 
 @test

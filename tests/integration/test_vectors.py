@@ -210,7 +210,7 @@ def unknown_port():
 
 @test
 def request_survives_the_process():
-    """20: a request that was READY at kill -9 is still there for a successor (see fakexen's test)"""
+    """20: a request that was READY at kill -9 is still there for a successor"""
     with Guest() as g:
         g.x("signal", signal=19)
         g.x("ioreq", addr=0x64, post=1)
