@@ -443,6 +443,29 @@ int mock_file(int flags)
     return fd;
 }
 
+void mock_make_medium(void)
+{
+    int fd = open("medium", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+void mock_drop_files(void)
+{
+    unlink("medium");
+    unlink("out");
+}
+
+int mock_open_fds(void)
+{
+    int n = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
 int mock_setup(void **state)
 {
     struct mock *m = calloc(1, sizeof(*m));

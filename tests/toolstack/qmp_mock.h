@@ -66,5 +66,10 @@ void mock_expect_error(struct mock *m, const char *text, const char *class, cons
 void mock_say_fds(struct mock *m, int client, const char *text, const int *fds, size_t count);
 /* A temporary file, already unlinked. */
 int mock_file(int flags);
+/* The file "medium" in the working folder; and away with it, and with "out". */
+void mock_make_medium(void);
+void mock_drop_files(void);
+/* Descriptors that this process has open. */
+int mock_open_fds(void);
 
 #endif
