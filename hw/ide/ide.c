@@ -162,7 +162,7 @@ static void drive_loaded(struct ide_drive *d)
     if (d->s->unplugged && d->kind != IDE_DISK)
         d->s->unplugged = false;
     if (ide_present(d) && !ata_phase_possible(d)) {
-        log_error("ide unit %u: the restored command does not fit its drive; aborted", d->index);
+        log_guest("ide unit %u: the restored command does not fit its drive; aborted", d->index);
         ide_cancel(d);
         ide_abort(d);
         return;
