@@ -22,6 +22,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int __wrap_open(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...);
 
 #define CHECK(x)                                                                                   \
     do {                                                                                           \
@@ -29,10 +30,23 @@ int __wrap_open(const char *path, int flags, ...);
             __builtin_trap();                                                                      \
     } while (0)
 
-/* Commands name files: none of the host's may be touched. */
+/* Commands name files: none of the host's may be touched (the linker puts these in place). */
 int __wrap_open(const char *path, int flags, ...)
 {
     return memfd_create("fuzz", MFD_CLOEXEC);
+}
+
+int __wrap_open64(const char *path, int flags, ...)
+{
+    return memfd_create("fuzz", MFD_CLOEXEC);
+}
+
+/* An operation takes its descriptor: one of ours, or the linker has failed us. */
+static void take_fd(int fd)
+{
+    CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC);
+    CHECK(fcntl(fd, F_GET_SEALS) >= 0);
+    close(fd);
 }
 
 /* ---- a machine that agrees to everything
@@ -141,8 +155,7 @@ static int eject(void *opaque, const char *drive, bool force, struct qmp_error *
 static int insert(void *opaque, const char *drive, const struct qmp_medium *medium,
                   struct qmp_error *err)
 {
-    CHECK(fcntl(medium->fd, F_GETFD) == FD_CLOEXEC);
-    close(medium->fd);
+    take_fd(medium->fd);
     return text_op(opaque, drive, err);
 }
 
@@ -153,19 +166,19 @@ static int log_dirty(void *opaque, bool on, struct qmp_error *err)
 
 static void save(void *opaque, int fd, bool live, struct qmp_reply *reply)
 {
-    CHECK(close(fd) == 0);
+    take_fd(fd);
     late(opaque, reply);
 }
 
 static void load(void *opaque, int fd, struct qmp_reply *reply)
 {
-    CHECK(close(fd) == 0);
+    take_fd(fd);
     late(opaque, reply);
 }
 
 static void screendump(void *opaque, int fd, enum qmp_picture format, struct qmp_reply *reply)
 {
-    CHECK(close(fd) == 0);
+    take_fd(fd);
     late(opaque, reply);
 }
 
