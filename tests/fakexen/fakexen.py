@@ -13,6 +13,7 @@ README.md for the x- commands.
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -21,6 +22,8 @@ import tempfile
 import time
 
 QEMU = "/usr/libexec/xen-qemu-system-i386"
+
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|^.*runtime error:", re.MULTILINE)
 
 READ, WRITE = 1, 0
 PIO, COPY, PCI, TIMEOFFSET, INVALIDATE = 0, 1, 2, 7, 8
@@ -271,8 +274,12 @@ class Guest:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        log = self.log()
         self.close()
+        found = SANITIZER.search(log)
+        if found and kind is None:
+            raise AssertionError("sanitizer report:\n" + log[found.start():found.start() + 4000])
 
     # -- the qtest socket --------------------------------------------------------------------------
 
