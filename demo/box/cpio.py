@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes cpio archives in the "newc" form that Linux unpacks as initramfs.
 
-An archive is collected in memory by path and written sorted, with fixed times and owner root, so the
-same content gives the same bytes, whoever builds it.
+An archive is collected in memory by path and written sorted, with fixed times and owner root, so
+the same content gives the same bytes, whoever builds it.
 """
 import os
 import stat
@@ -27,7 +27,8 @@ class Archive:
         self._put(path, stat.S_IFREG | mode, content)
 
     def file(self, path, source, mode=None):
-        """Adds the file at source (links are followed); its own permissions unless mode is given."""
+        """Adds the file at source (links are followed); its own permissions unless mode is
+        given."""
         if mode is None:
             mode = 0o755 if os.stat(source).st_mode & 0o100 else 0o644
         self._put(path, stat.S_IFREG | mode, os.path.realpath(source))

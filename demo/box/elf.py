@@ -8,7 +8,8 @@ DT_NEEDED, DT_STRTAB = 1, 5
 
 
 def needed(path):
-    """The DT_NEEDED names of a file, in order; empty for anything that is not a dynamic ELF64 file."""
+    """The DT_NEEDED names of a file, in order; empty for anything that is not a dynamic ELF64
+    file."""
     with open(path, "rb") as source:
         image = source.read()
     if image[:5] != b"\x7fELF\x02":
@@ -40,14 +41,15 @@ def needed(path):
 
 
 def add_libraries(archive, files, search, present=()):
-    """Adds to the archive, under /lib/x86_64-linux-gnu, every library that the files need, and what those
-    need, from the first folder of search that has it, but none whose path is in present already. Returns the
-    names that were found nowhere."""
+    """Adds to the archive, under /lib/x86_64-linux-gnu, every library that the files need, and what
+    those need, from the first folder of search that has it, but none whose path is in present
+    already. Returns the names that were found nowhere."""
     missing, waiting = [], list(files)
     while waiting:
         for name in needed(waiting.pop()):
             inside = "lib/x86_64-linux-gnu/" + name
-            if inside in archive or inside in present or name.startswith("ld-linux") or name in missing:
+            known = inside in archive or inside in present or name in missing
+            if known or name.startswith("ld-linux"):
                 continue
             for folder in search:
                 candidate = os.path.join(folder, name)

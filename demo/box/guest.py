@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One HVM guest in the box: its xl configuration, its serial line, commands run in it, pictures of its screen."""
+"""One HVM guest in the box: its xl configuration, its serial line, commands run in it, pictures of
+its screen."""
 import json
 import os
 import re
@@ -13,7 +14,7 @@ LOGIN = re.compile(rb"guest login: ")
 PASSWORD_PROMPT = re.compile(rb"Password: ")
 SHELL = re.compile(rb"\n[^\n]*# (\x1b\[6n)?$")  # ash asks the terminal where its cursor is
 SESSION = re.compile(rb"<<ready\r?\n")
-BOOT_SECONDS = 400
+BOOT_SECONDS = 600
 
 
 class GuestError(MachineError):
@@ -31,22 +32,34 @@ def configuration(settings):
     return "".join("%s = %s\n" % (key, _spell(value)) for key, value in settings.items())
 
 
+def seed(disk, cd):
+    """The configuration that users of the older toolstack have, in their own spelling: disk and cd
+    are paths in dom0."""
+    return {"builder": "hvm", "memory": 256, "boot": "cda", "acpi": 1, "apic": 1, "sdl": 0,
+            "vnc": 1, "stdvga": 0, "serial": "pty", "vcpus": 2,
+            "disk": ["file:%s,hda,w" % disk, "file:%s,hdb:cdrom,w" % cd],
+            "vif": ["type=ioemu,bridge=xenbr0,mac=00:16:3e:01:02:03"]}
+
+
 class Guest:
     def __init__(self, machine, settings, line=0):
         self.machine, self.line = machine, machine.lines[line]
         self._port = "/dev/virtio-ports/line%d" % line
-        self.settings = {"type": "hvm", "name": "guest", "memory": 256, "vcpus": 1, "serial": "pty", "vnc": 1,
-                         "vnclisten": "0.0.0.0", "usb": 0, "on_poweroff": "destroy", "on_reboot": "restart",
-                         "on_crash": "destroy", "device_model_override": machine.dm,
-                         "device_model_version": "qemu-xen", **settings}
+        kind = {} if "builder" in settings else {"type": "hvm"}
+        self.settings = {**kind, "name": "guest", "memory": 256, "vcpus": 1, "serial": "pty",
+                         "vnc": 1, "vnclisten": "0.0.0.0", "usb": 0, "on_poweroff": "destroy",
+                         "on_reboot": "restart", "on_crash": "destroy",
+                         "device_model_override": machine.dm, "device_model_version": "qemu-xen",
+                         **settings}
         self.name = self.settings["name"]
         self._console = None
         self._commands = 0
 
-    # -- life --------------------------------------------------------------------------------------------
+    # -- life --------------------
 
     def create(self, options="-p"):
-        """xl create. Paused by default, so that start() can listen before the guest says its first word."""
+        """xl create. Paused by default, so that start() can listen before the guest says its first
+        word."""
         path = os.path.join(self.machine.share, self.name + ".cfg")
         with open(path, "w") as target:
             target.write(configuration(self.settings))
@@ -61,7 +74,8 @@ class Guest:
         self.machine.check("xl unpause " + self.name)
 
     def attach(self, console="xl"):
-        """Puts the guest's serial line on the port: through 'xl console -t serial', or straight from the tty."""
+        """Puts the guest's serial line on the port: through 'xl console -t serial', or straight
+        from the tty."""
         if console == "xl":
             other = "EXEC:'xl console -t serial %s',pty,raw,echo=0" % self.name
         else:
@@ -69,9 +83,10 @@ class Guest:
         self.detach()
         self.line.restart()
         self._console = self.machine.spawn(
-            "echo $BASHPID > /run/%s.line; exec socat -t 0.2 OPEN:%s %s" % (self.name, self._port, other), 1 << 20)
-        # Whoever reads the line gets it in pieces, after a pause or 255 bytes: one wake-up for each character would
-        # take the processor away from the device model.
+            "echo $BASHPID > /run/%s.line; exec socat -t 0.2 OPEN:%s %s"
+                                           % (self.name, self._port, other), 1 << 20)
+        # Whoever reads the line gets it in pieces, after a pause or 255 bytes: one wake-up for each
+        # character would take the processor away from the device model.
         self.machine.run("sleep 0.3; stty -F %s min 255 time 1" % self.tty())
 
     def detach(self):
@@ -80,10 +95,14 @@ class Guest:
             self._console.wait()
             self._console = None
 
+    def console_ended(self):
+        """Whether attach()'s reader has come to an end, as it does when the domain goes."""
+        return self._console is not None and self.machine.finished(self._console)
+
     def domid(self):
         """The domain's number, or None when there is none."""
         result = self.machine.run("xl domid " + self.name)
-        return int(result.output) if result.status == 0 and result.output.strip().isdigit() else None
+        return int(result.output) if result.status == 0 else None
 
     def store(self, path):
         """A xenstore value below the domain's own folder, or None."""
@@ -99,8 +118,8 @@ class Guest:
     def wait_gone(self, seconds, domid=None):
         """Waits until the domain with this number (default: the name) is no more."""
         what = "xl domid %s" % self.name if domid is None else "xl domname %d" % domid
-        return self.machine.run("for n in $(seq %d); do %s >/dev/null 2>&1 || exit 0; sleep 0.5; done; exit 1"
-                                % (seconds * 2, what), seconds + 10).status == 0
+        loop = "for n in $(seq %d); do %s >/dev/null 2>&1 || exit 0; sleep 0.5; done; exit 1"
+        return self.machine.run(loop % (seconds * 2, what), seconds * 4).status == 0
 
     def destroy(self):
         if self.domid() is not None:
@@ -112,14 +131,15 @@ class Guest:
         """What the device model wrote to its log."""
         return self.machine.run("tail -n 20 /var/log/xen/qemu-dm-%s.log" % self.name).output.strip()
 
-    # -- inside ------------------------------------------------------------------------------------------
+    # -- inside --------------------
 
     def expect(self, pattern, seconds=60):
         """Waits for a pattern on the serial line; returns the match."""
         found = self.line.expect(pattern, seconds)
         if not found:
             end = bytes(self.line.received[-400:]).decode(errors="replace")
-            raise GuestError("no %r on the serial line within %d s; its end is:\n%s\nlog of the device model:\n%s"
+            raise GuestError("no %r on the serial line within %d s; its end is:\n%s\n"
+                             "log of the device model:\n%s"
                              % (pattern.pattern.decode(), seconds, end, self.log()))
         return found
 
@@ -144,18 +164,21 @@ class Guest:
         self.expect(re.compile(b"<<%s\r?\n" % tag), 60)
         start = self.line.at
         end = self.expect(re.compile(b">>%s (\\d+)\r?\n" % tag), seconds)
-        output = bytes(self.line.received[start:end.start()]).decode(errors="replace").replace("\r", "")
+        output = bytes(self.line.received[start:end.start()]).decode(errors="replace").replace("\r",
+                                                                                               "")
         return Result(int(end.group(1)), output)
 
     def sh(self, command, seconds=60):
         """As try_sh(), but a failure is an error; returns the output only."""
         result = self.try_sh(command, seconds)
         if result.status:
-            raise GuestError("in the guest '%s' ends with status %d: %s" % (command, result.status, result.output))
+            raise GuestError("in the guest '%s' ends with status %d: %s"
+                             % (command, result.status, result.output))
         return result.output
 
     def screenshot(self, path):
-        """Puts a PNG of the guest's screen into the file path of the host, taken by the device model."""
+        """Puts a PNG of the guest's screen into the file path of the host, taken by the device
+        model."""
         inside = "shot-%d" % time.monotonic_ns()
         found = os.path.join(self.machine.share, inside)
         answer = self._screendump(inside, "png")
@@ -170,5 +193,6 @@ class Guest:
             target.write(data if data.startswith(png.SIGNATURE) else png.encode(png.from_ppm(data)))
 
     def _screendump(self, name, form):
-        command = {"execute": "screendump", "arguments": {"filename": "/box/share/" + name, "format": form}}
+        command = {"execute": "screendump",
+                   "arguments": {"filename": "/box/share/" + name, "format": form}}
         return self.machine.check("qmp %d '%s'" % (self.domid(), json.dumps(command)), 90)

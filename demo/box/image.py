@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the emulated machine boots: hypervisor, dom0 and the root of the guests, made from Debian packages.
+"""What the emulated machine boots: hypervisor, dom0 and the root of the guests, made from Debian
+packages.
 
-Everything is kept under the user's cache folder. The key is made of the versions of all packages and of the
-sources in this folder, so a change in either gives a new image and nothing else does.
+Everything is kept under the user's cache folder. The key is made of the versions of all packages
+and of the sources in this folder, so a change in either gives a new image and nothing else does.
 """
 import fcntl
 import glob
@@ -18,22 +19,26 @@ from . import cpio, elf, modules, packages
 from .progress import say, step
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PACKAGES = """xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common xenstore-utils linux-image-amd64 busybox-static
-    bash coreutils util-linux mount iproute2 bridge-utils socat seabios ipxe-qemu qemu-system-xen""".split()
+PACKAGES = """xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common xenstore-utils
+    linux-image-amd64 busybox-static bash coreutils util-linux mount iproute2 bridge-utils socat
+    seabios ipxe-qemu qemu-system-xen""".split()
 # Needed by those only to be installed, never by what runs in dom0.
-UNUSED = re.compile(r"(python3|libpython3|perl|iso-codes|dpkg|adduser|initramfs-tools|klibc|debconf|media-types"
-                    r"|passwd|readline-common|ucf|tar$|mawk|sensible-utils)")
-NOT_UNPACKED = ["./usr/share/doc/*", "./usr/share/man/*", "./usr/share/locale/*", "*/drivers/gpu/drm/amd/*",
+UNUSED = re.compile(r"(python3|libpython3|perl|iso-codes|dpkg|adduser|initramfs-tools|klibc|debconf"
+                    r"|media-types|passwd|readline-common|ucf|tar$|mawk|sensible-utils)")
+NOT_UNPACKED = ["./usr/share/doc/*", "./usr/share/man/*", "./usr/share/locale/*",
+                "*/drivers/gpu/drm/amd/*",
                 "*/drivers/gpu/drm/nouveau/*", "*/drivers/gpu/drm/i915/*", "*/drivers/media/*",
                 "*/net/wireless/*", "*/sound/*", "*/drivers/infiniband/*"]
 DOM0_MODULES = """virtio_pci virtio_blk virtio_net virtio_console 9p 9pnet_virtio loop tun bridge
     xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback""".split()
-# Stock drivers for every device that a guest may be shown; which of them load is up to what it finds.
+# Stock drivers for every device that a guest may be shown; which of them load is up to what it
+# finds.
 GUEST_MODULES = """ata_piix ata_generic sd_mod sr_mod isofs psmouse evdev button bochs cirrus
     xen-blkfront xen-netfront 8139cp 8139too""".split()
-XEN_PROGRAMS = """xl xenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper xen-hvmctx xenctx""".split()
-DOM0_PROGRAMS = """bin/bash bin/ip sbin/bridge sbin/brctl bin/stat usr/bin/socat usr/bin/flock sbin/losetup
-    usr/bin/timeout usr/bin/setsid""".split()
+XEN_PROGRAMS = """xl xenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper xen-hvmctx
+    xenctx""".split()
+DOM0_PROGRAMS = """bin/bash bin/ip sbin/bridge sbin/brctl bin/stat usr/bin/socat usr/bin/flock
+    sbin/losetup usr/bin/timeout usr/bin/setsid""".split()
 ROMS = ["usr/share/seabios/*.bin", "usr/lib/ipxe/qemu/*.rom"]
 PASSWORD = "slimdm"  # of root in the guest; the hash below is of this word
 PASSWD = "root:$1$slimdm$NVx6z2JnxA40Jrj7yETuy.:0:0:root:/root:/bin/sh\n"
@@ -71,24 +76,28 @@ def obtain():
 
 
 def _prune(cache, folder):
-    """Removes what a build that was cut off left behind, and images older than the one before this one."""
+    """Removes what a build that was cut off left behind, and images older than the one before this
+    one."""
     for path in glob.glob(os.path.join(cache, "*.part")):
         shutil.rmtree(path)
     for kind in ("image-*", "unpacked-*"):
-        entries = sorted(glob.glob(os.path.join(cache, kind)), key=lambda path: os.stat(path).st_ctime)
+        entries = sorted(glob.glob(os.path.join(cache, kind)),
+                         key=lambda path: os.stat(path).st_ctime)
         for path in entries[:-2]:
             if path != folder:
                 shutil.rmtree(path)
 
 
-IMAGE_SOURCES = {"image.py", "cpio.py", "elf.py", "modules.py", "init", "agent", "qmp", "inittab", "rc", "session",
+IMAGE_SOURCES = {"image.py", "cpio.py", "elf.py", "modules.py", "init", "agent", "qmp", "inittab",
+                 "rc", "session",
                  "powerbutton"}
 
 
 def _build(pairs, folder):
     with step("download of %d Debian packages for the box" % len(pairs)):
         debs = packages.fetch(pairs)
-    root = os.path.join(packages.cache_folder(), "unpacked-" + packages.digest(repr(pairs), repr(NOT_UNPACKED)))
+    root = os.path.join(packages.cache_folder(),
+                        "unpacked-" + packages.digest(repr(pairs), repr(NOT_UNPACKED)))
     if not os.path.exists(root):
         with step("unpacking them"):
             shutil.rmtree(root + ".part", ignore_errors=True)
@@ -113,7 +122,8 @@ def _hypervisor(root, part):
 
 
 def _kernels(root, tree, part):
-    """The guest gets Debian's kernel as it is; dom0's is unpacked here, since that takes long under emulation."""
+    """The guest gets Debian's kernel as it is; dom0's is unpacked here, since that takes long under
+    emulation."""
     path = os.path.join(root, "boot/vmlinuz-" + tree.release)
     shutil.copy(path, os.path.join(part, "guest-kernel"))
     with open(path, "rb") as source:
@@ -132,7 +142,8 @@ def _kernels(root, tree, part):
 
 def _busybox_links(archive, root):
     archive.file("bin/busybox", os.path.join(root, "bin/busybox"), 0o755)
-    listing = subprocess.run([os.path.join(root, "bin/busybox"), "--list-full"], capture_output=True, text=True)
+    listing = subprocess.run([os.path.join(root, "bin/busybox"), "--list-full"],
+                             capture_output=True, text=True)
     for applet in listing.stdout.split():
         if applet not in archive:
             archive.symlink(applet, "/bin/busybox")
@@ -140,14 +151,16 @@ def _busybox_links(archive, root):
 
 def library_folders(root):
     return [os.path.join(root, folder) for folder in
-            ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "usr/lib/xen-4.17/lib/x86_64-linux-gnu")]
+            ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu",
+             "usr/lib/xen-4.17/lib/x86_64-linux-gnu")]
 
 
 def _add_programs(archive, root, names):
     """Adds programs, looked for with and without /usr; returns where they were found."""
     found = []
     for name in names:
-        for place in (name, "usr/" + name, name.removeprefix("usr/"), name.replace("bin/", "sbin/", 1)):
+        for place in (name, "usr/" + name, name.removeprefix("usr/"),
+                      name.replace("bin/", "sbin/", 1)):
             if os.path.exists(os.path.join(root, place)):
                 archive.file(name, os.path.join(root, place), 0o755)
                 found.append(os.path.join(root, place))
@@ -159,8 +172,8 @@ def _add_programs(archive, root, names):
 
 def _dom0(root, tree, part):
     dom0 = cpio.Archive()
-    for folder in ("proc sys dev run tmp root mnt var/log/xen var/lib/xen var/lib/xenstored var/lib/xen/dump "
-                   "box/share box/dm").split():
+    for folder in ("proc sys dev run tmp root mnt var/log/xen var/lib/xen var/lib/xenstored "
+                   "var/lib/xen/dump box/share box/dm").split():
         dom0.directory(folder)
     dom0.symlink("var/run", "/run")
     dom0.symlink("var/lock", "/run/lock")
@@ -170,7 +183,8 @@ def _dom0(root, tree, part):
     programs += _add_programs(dom0, root, ["usr/bin/xenstore"])
     for name in "chmod exists list ls read rm watch write".split():
         dom0.symlink("usr/bin/xenstore-" + name, "xenstore")
-    dom0.file("usr/lib/xen-4.17/boot/hvmloader", os.path.join(root, "usr/lib/xen-4.17/boot/hvmloader"))
+    dom0.file("usr/lib/xen-4.17/boot/hvmloader",
+              os.path.join(root, "usr/lib/xen-4.17/boot/hvmloader"))
     dom0.tree("etc/xen/scripts", os.path.join(root, "etc/xen/scripts"))
     dom0.file("etc/xen/xl.conf", os.path.join(root, "etc/xen/xl.conf"))
     for pattern in ROMS:
@@ -178,9 +192,11 @@ def _dom0(root, tree, part):
             inside = os.path.relpath(path, root)
             dom0.file(inside, path)
             dom0.symlink("usr/share/qemu/" + os.path.basename(path), "/" + inside)
-    dom0.file("lib64/ld-linux-x86-64.so.2", os.path.join(root, "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"), 0o755)
-    # The stable Xen libraries, for whatever device model is put in, also those that no program here needs.
-    programs += [path for path in glob.glob(os.path.join(root, "usr/lib/x86_64-linux-gnu/libxen*.so.[0-9]"))]
+    dom0.file("lib64/ld-linux-x86-64.so.2",
+              os.path.join(root, "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"), 0o755)
+    # The stable Xen libraries, for whatever device model is put in, also those that no program here
+    # needs.
+    programs += glob.glob(os.path.join(root, "usr/lib/x86_64-linux-gnu/libxen*.so.[0-9]"))
     for path in programs:
         if ".so." in path:
             dom0.file("lib/x86_64-linux-gnu/" + os.path.basename(path), path)
@@ -192,7 +208,8 @@ def _dom0(root, tree, part):
     dom0.data("etc/group", "root:x:0:\n")
     dom0.file("init", os.path.join(HERE, "dom0/init"), 0o755)
     for name in ("agent", "qmp"):
-        dom0.file("box/bin/" + name if name == "qmp" else "box/" + name, os.path.join(HERE, "dom0", name), 0o755)
+        dom0.file("box/bin/" + name if name == "qmp" else "box/" + name,
+                  os.path.join(HERE, "dom0", name), 0o755)
     _busybox_links(dom0, root)
     _write(dom0, part, "dom0.cpio")
 
@@ -227,11 +244,13 @@ def _guest(root, tree, part):
         guest.directory(folder)
     guest.file("init", os.path.join(HERE, "guest/init"), 0o755)
     for name in ("inittab", "rc", "session", "powerbutton"):
-        place = {"session": "bin/session", "powerbutton": "etc/acpi/PWRF/00000080"}.get(name, "etc/" + name)
+        places = {"session": "bin/session", "powerbutton": "etc/acpi/PWRF/00000080"}
+        place = places.get(name, "etc/" + name)
         guest.file(place, os.path.join(HERE, "guest", name), 0o644 if name == "inittab" else 0o755)
     guest.data("etc/passwd", PASSWD)
     guest.data("etc/group", "root:x:0:\n")
-    guest.data("etc/issue", "\nA guest of the slimdm box. Log in as root, password: %s\n\n" % PASSWORD)
+    guest.data("etc/issue",
+               "\nA guest of the slimdm box. Log in as root, password: %s\n\n" % PASSWORD)
     _busybox_links(guest, root)
     tree.add(guest, GUEST_MODULES)
     raw = os.path.join(part, "guest.cpio")

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The emulated machine that Xen runs on.
 
-It is a QEMU with no display. Virtio serial ports lead from dom0 to sockets of the host: "control" to the agent,
-"line0" and so on to whatever a job in dom0 puts on them (the serial lines of guests). A shared folder holds
-all files that go in or out. With TCG the processor has an emulated AMD SVM, which Xen uses for its guests.
+It is a QEMU with no display. Virtio serial ports lead from dom0 to sockets of the host: "control"
+to the agent, "line0" and so on to whatever a job in dom0 puts on them (the serial lines of guests).
+A shared folder holds all files that go in or out. With TCG the processor has an emulated AMD SVM,
+which Xen uses for its guests.
 """
 import base64
 import collections
@@ -18,14 +19,17 @@ import time
 from . import cpio, elf, image as images
 from .progress import say, step
 
-# SMEP and SMAP stop dom0 from starting in TCG. Guests with an emulated time stamp counter trip over RDTSCP, since
-# TCG tells Xen no instruction length. MONITOR would let Xen idle in MWAIT, which TCG answers with a busy loop.
+# SMEP and SMAP stop dom0 from starting in TCG. Guests with an emulated time stamp counter trip over
+# RDTSCP, since TCG tells Xen no instruction length. MONITOR would let Xen idle in MWAIT, which TCG
+# answers with a busy loop.
 TCG_CPU = "EPYC,+svm,+npt,-smep,-smap,-rdtscp,-monitor"
-XEN_WORDS = ("console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=warning noreboot dom0_mem={0}M,max:{0}M "
-             "dom0_max_vcpus=1 dom0_vcpus_pin sched=credit spec-ctrl=no cpuidle=0 xsave=0")
-DOM0_WORDS = ("console=hvc0 quiet loglevel=4 mitigations=off nokaslr nomodeset edd=off tsc=reliable 8250.nr_uarts=0 "
-              "rdinit=/init")
-HOST_LIBRARIES = ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/usr/local/lib/x86_64-linux-gnu",
+XEN_WORDS = ("console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=warning noreboot "
+             "dom0_mem={0}M,max:{0}M dom0_max_vcpus=1 dom0_vcpus_pin sched=credit "
+             "spec-ctrl=no cpuidle=0 xsave=0")
+DOM0_WORDS = ("console=hvc0 quiet loglevel=4 mitigations=off nokaslr nomodeset edd=off "
+              "tsc=reliable 8250.nr_uarts=0 rdinit=/init")
+HOST_LIBRARIES = ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu",
+                  "/usr/local/lib/x86_64-linux-gnu",
                   "/usr/local/lib"]
 BASELINE = "/usr/libexec/xen-qemu-system-i386"
 LINES = 2
@@ -39,7 +43,8 @@ class MachineError(Exception):
 
 
 class Port:
-    """One byte stream between the host and dom0. Everything received is kept; expect() walks through it."""
+    """One byte stream between the host and dom0. Everything received is kept; expect() walks
+    through it."""
 
     def __init__(self, path, log=None):
         self._socket = socket.socket(socket.AF_UNIX)
@@ -79,7 +84,8 @@ class Port:
             self.at = 0
 
     def wait(self, condition, seconds):
-        """Waits until condition() is true; it is asked again after each arrival. Returns its last value."""
+        """Waits until condition() is true; it is asked again after each arrival. Returns its last
+        value."""
         end = time.monotonic() + seconds
         with self._change:
             while True:
@@ -90,11 +96,20 @@ class Port:
                 self._change.wait(min(left, 1))
 
     def expect(self, pattern, seconds):
-        """Waits for the compiled bytes pattern behind the last match; returns the match, or None in time-out."""
+        """Waits for the compiled bytes pattern behind the last match; returns the match, or None in
+        time-out."""
         found = self.wait(lambda: pattern.search(self.received, self.at), seconds)
         if found:
             self.at = found.end()
         return found
+
+    def take_lines(self):
+        """The complete lines that came since the last call."""
+        with self._change:
+            end = self.received.rfind(b"\n") + 1
+            lines = bytes(self.received[self.at:end]).splitlines()
+            self.at = max(self.at, end)
+            return lines
 
     def close(self):
         self._socket.close()
@@ -111,7 +126,8 @@ class Job:
 
     def wait(self):
         control = self._machine.control
-        control.wait(lambda: self._number in self._machine.parse_answers(), self._end - time.monotonic())
+        control.wait(lambda: self._number in self._machine.parse_answers(),
+                     self._end - time.monotonic())
         status = self.status()
         if status is None:
             raise MachineError("dom0 gives no answer" + self._machine.last_words())
@@ -123,8 +139,9 @@ class Job:
 
 
 class Machine:
-    """dm is "baseline" for Debian's qemu-system-xen, or the path of a device model to put into dom0.
-    out is a folder for logs and the shared folder. forwards are (host port, dom0 port) of 127.0.0.1."""
+    """dm is "baseline" for Debian's qemu-system-xen, or the path of a device model to put into
+    dom0. out is a folder for logs and the shared folder. forwards are (host port, dom0 port) of
+    127.0.0.1."""
 
     def __init__(self, out, dm="baseline", forwards=(), memory=2048, dom0_memory=768):
         self.image = images.obtain()
@@ -139,7 +156,7 @@ class Machine:
         self.answers, self.lines, self.control = {}, [], None
         os.makedirs(os.path.join(self.share, "jobs"), exist_ok=True)
 
-    # -- start and stop ----------------------------------------------------------------------------------
+    # -- start and stop --------------------
 
     def start(self):
         for kind in self._accelerators():
@@ -154,7 +171,8 @@ class Machine:
                 say("%s does not work here, using tcg: %s" % (kind, str(error).splitlines()[0]))
 
     def _accelerators(self):
-        """KVM is only of use where it can run a hypervisor inside; that it really does is seen when Xen starts."""
+        """KVM is only of use where it can run a hypervisor inside; that it really does is seen when
+        Xen starts."""
         for module, flag in (("kvm_amd", "svm"), ("kvm_intel", "vmx")):
             try:
                 with open("/sys/module/%s/parameters/nested" % module) as source:
@@ -175,9 +193,12 @@ class Machine:
             processor = ["-accel", "kvm", "-cpu", "host"]
         else:
             processor = ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", TCG_CPU]
-        net = "user,id=net0" + "".join(",hostfwd=tcp:127.0.0.1:%d-10.0.2.15:%d" % pair for pair in self._forwards)
-        command = ["qemu-system-x86_64", *processor, "-machine", "pc", "-smp", "2", "-m", str(self._memory),
-                   "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot",
+        net = "user,id=net0" + "".join(",hostfwd=tcp:127.0.0.1:%d-10.0.2.15:%d" % pair
+                                       for pair in self._forwards)
+        command = ["qemu-system-x86_64", *processor, "-machine", "pc", "-smp", "2", "-m",
+                   str(self._memory),
+                   "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
+                   "-no-reboot",
                    "-serial", "file:" + os.path.join(self.out, "console.log"),
                    "-kernel", self.image.xen, "-append", XEN_WORDS.format(self._dom0_memory),
                    "-initrd", "%s %s,%s" % (self.image.dom0_kernel, DOM0_WORDS, path("initrd")),
@@ -190,8 +211,10 @@ class Machine:
             command += ["-chardev", "socket,id=%s,server=on,wait=off,path=%s" % (name, path(name)),
                         "-device", "virtserialport,chardev=%s,name=%s" % (name, name)]
         with open(os.path.join(self.out, "qemu.log"), "wb") as log:
-            # Its own session, so that Ctrl-C on the terminal reaches this program only, which then powers off.
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            # Its own session, so that Ctrl-C on the terminal reaches this program only, which then
+            # powers off.
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                             stderr=log,
                                              start_new_session=True)
         self._wait_for(lambda: all(os.path.exists(path(name)) for name in names), 20)
         self.control = Port(path("control"))
@@ -213,9 +236,11 @@ class Machine:
         extra = cpio.Archive()
         if self._dm_source:
             extra.file(self.dm, self._dm_source, 0o755)
-            missing = elf.add_libraries(extra, [self._dm_source], HOST_LIBRARIES, self.image.dom0_files)
+            missing = elf.add_libraries(extra, [self._dm_source], HOST_LIBRARIES,
+                                        self.image.dom0_files)
             if missing:
-                raise MachineError("%s needs libraries that are not here: %s" % (self._dm_source, " ".join(missing)))
+                raise MachineError("%s needs libraries that are not here: %s"
+                                   % (self._dm_source, " ".join(missing)))
         parts = [self.image.dom0_root]
         if not self._dm_source or "qemu" in self.dm:
             parts.append(self.image.baseline)
@@ -266,27 +291,30 @@ class Machine:
             text += "".join("\n  %s: %s" % (name, line) for line in lines[-8:])
         return text
 
-    # -- commands ----------------------------------------------------------------------------------------
+    # -- commands --------------------
 
     def parse_answers(self):
-        control = self.control
-        while True:
-            end = control.received.find(b"\n", control.at)
-            if end < 0:
-                return self.answers
-            words = control.received[control.at:end].split()
-            control.at = end + 1
+        """Takes in what the agent has answered so far; returns all answers, by the number of the
+        job."""
+        for line in self.control.take_lines():
+            words = line.split()
             if len(words) == 2:
                 key = words[0].decode()
                 self.answers[int(key) if key.isdigit() else key] = int(words[1])
+        return self.answers
 
     def spawn(self, script, seconds=60):
         """Starts a bash script in dom0 that may take so many seconds of real time."""
         with self._lock:
             self._count += 1
             number = self._count
-        self.control.write(b"%d %d %s\n" % (number, seconds, base64.b64encode(script.encode())))
+            self.control.write(b"%d %d %s\n" % (number, seconds, base64.b64encode(script.encode())))
         return Job(self, number, seconds)
+
+    def finished(self, job):
+        """Whether a job has come to its end, without waiting."""
+        self.parse_answers()
+        return job.status() is not None
 
     def run(self, script, seconds=60):
         """Runs a bash script in dom0; returns its status and all its output."""
@@ -296,5 +324,6 @@ class Machine:
         """As run(), but a failure is an error; returns the output only."""
         result = self.run(script, seconds)
         if result.status:
-            raise MachineError("in dom0 '%s' ends with status %d: %s" % (script, result.status, result.output.strip()))
+            raise MachineError("in dom0 '%s' ends with status %d: %s"
+                               % (script, result.status, result.output.strip()))
         return result.output

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Boot media for guests: Debian's kernel and our small root, on a CD or a disk, behind a stock boot loader.
+"""Boot media for guests: Debian's kernel and our small root, on a CD or a disk, behind a stock boot
+loader.
 
 Every loader also speaks on the first serial line, so that its own words show that it ran.
 """
@@ -58,8 +59,10 @@ def cd(image, out, words=""):
             target.write(_syslinux_configuration("isolinux", words))
         with open(os.path.join(top, "data"), "wb") as target:
             target.write(cd_data())
-        _tool("xorriso", "-as", "mkisofs", "-quiet", "-o", out, "-V", "SLIMDM_GUEST", "-b", "isolinux/isolinux.bin",
-              "-c", "isolinux/boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", top)
+        _tool("xorriso", "-as", "mkisofs", "-quiet", "-o", out, "-V", "SLIMDM_GUEST", "-b",
+              "isolinux/isolinux.bin",
+              "-c", "isolinux/boot.cat", "-no-emul-boot", "-boot-load-size", "4",
+              "-boot-info-table", top)
 
 
 def _partitioned(out, boot_code, kind, filesystem):
@@ -100,9 +103,11 @@ def grub_disk(image, out, words="", mebibytes=20):
         with open(os.path.join(top, "boot/grub/grub.cfg"), "w") as target:
             target.write("serial --unit=0 --speed=115200\nterminal_output console serial\n"
                          "echo 'grub: loading the kernel'\n"
-                         "linux /boot/vmlinuz box.loader=grub %s %s\ninitrd /boot/initrd\nboot\n" % (KERNEL_WORDS, words))
+                         "linux /boot/vmlinuz box.loader=grub %s %s\ninitrd /boot/initrd\nboot\n"
+                         % (KERNEL_WORDS, words))
         _tool("mke2fs", "-q", "-t", "ext4", "-L", "slimdm", "-d", top, ext4, "%dM" % mebibytes)
-        _tool("grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/boot/grub", "-o", core, "biosdisk", "part_msdos",
+        _tool("grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/boot/grub", "-o", core,
+              "biosdisk", "part_msdos",
               "ext2", "normal", "linux", "echo", "serial", "terminal")
         with open(os.path.join(GRUB, "boot.img"), "rb") as source, open(core, "rb") as rest:
             _partitioned(out, source.read(SECTOR) + rest.read(), 0x83, ext4)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Kernel modules: picks some out of an unpacked kernel package, with all that they need.
 
-modprobe needs modules.dep and modules.alias, which a package does not hold (depmod makes them when it is
-installed). Both are written here from what each module says about itself.
+modprobe needs modules.dep and modules.alias, which a package does not hold (depmod makes them when
+it is installed). Both are written here from what each module says about itself.
 """
 import os
 import re
@@ -37,7 +37,8 @@ class ModuleTree:
         return [_key(other) for field in fields for other in field.split(",") if other]
 
     def closure(self, names):
-        """The modules and everything they need, each after what it needs. Built-in ones are left out."""
+        """The modules and everything they need, each after what it needs. Built-in ones are left
+        out."""
         order = []
 
         def visit(name):

@@ -21,13 +21,15 @@ def cache_folder():
 def resolve(names):
     """The named packages and all they depend on, as sorted (name, version) pairs.
 
-    apt is asked what it would install on a machine that has nothing, so the answer does not depend on what
-    this one has.
+    apt is asked what it would install on a machine that has nothing, so the answer does not depend
+    on what this one has.
     """
     command = ["apt-get", "-o", "Dir::State::status=/dev/null", "-o", "APT::Install-Recommends=0",
-               "-o", "Debug::NoLocking=1", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=",
+               "-o", "Debug::NoLocking=1", "-o", "Dir::Cache::pkgcache=", "-o",
+               "Dir::Cache::srcpkgcache=",
                "-s", "install", *names]
-    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    result = subprocess.run(command, capture_output=True, text=True,
+                            env={**os.environ, "LC_ALL": "C"})
     found = re.findall(r"^Inst (\S+) \((\S+) ", result.stdout, re.M)
     if result.returncode or not found:
         raise PackageError("apt-get finds no way to get %s; run 'apt-get update' first\n%s"
@@ -42,7 +44,8 @@ def fetch(pairs):
 
     def find(name, version):
         prefix = "%s_%s_" % (name, version.replace(":", "%3a"))
-        hits = [entry for entry in os.listdir(folder) if entry.startswith(prefix) and entry.endswith(".deb")]
+        hits = [entry for entry in os.listdir(folder) if entry.startswith(prefix)
+                and entry.endswith(".deb")]
         return os.path.join(folder, hits[0]) if hits else None
 
     missing = ["%s=%s" % pair for pair in pairs if not find(*pair)]
@@ -64,12 +67,14 @@ def fetch(pairs):
 
 
 def unpack(debs, root, exclude):
-    """Unpacks packages into the folder root, without the files that match the exclude patterns of tar."""
+    """Unpacks packages into the folder root, without the files that match the exclude patterns of
+    tar."""
     os.makedirs(root, exist_ok=True)
     options = ["--exclude=" + pattern for pattern in exclude]
     for deb in debs:
         reader = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
-        writer = subprocess.run(["tar", "-x", "-C", root, "--keep-directory-symlink", "--no-same-owner", *options],
+        writer = subprocess.run(["tar", "-x", "-C", root, "--keep-directory-symlink",
+                                 "--no-same-owner", *options],
                                 stdin=reader.stdout, stderr=subprocess.PIPE, text=True)
         reader.stdout.close()
         if reader.wait() or writer.returncode:

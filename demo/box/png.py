@@ -39,12 +39,15 @@ def from_ppm(data):
 
 def encode(picture):
     def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I",
+                                                                        zlib.crc32(kind + body))
 
     row = picture.width * 3
-    lines = b"".join(b"\0" + picture.pixels[at:at + row] for at in range(0, len(picture.pixels), row))
+    lines = b"".join(b"\0" + picture.pixels[at:at + row]
+                     for at in range(0, len(picture.pixels), row))
     head = struct.pack(">IIBBBBB", picture.width, picture.height, 8, 2, 0, 0, 0)
-    return SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND",
+                                                                                           b"")
 
 
 def decode(data):
@@ -92,7 +95,8 @@ def _unfilter(lines, row, height, channels):
             for at in range(row):
                 left = line[at - channels] if at >= channels else 0
                 corner = above[at - channels] if at >= channels else 0
-                add = (left, 0, (left + above[at]) // 2, _paeth(left, above[at], corner))[method - 1]
+                add = (left, 0, (left + above[at]) // 2,
+                       _paeth(left, above[at], corner))[method - 1]
                 line[at] = (line[at] + add) & 255
         out += line
         above = line

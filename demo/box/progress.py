@@ -16,7 +16,8 @@ def say(text):
 
 @contextlib.contextmanager
 def step(text):
-    """Around a longer piece of work: on a terminal a line that counts seconds, else a line at both ends."""
+    """Around a longer piece of work: on a terminal a line that counts seconds, else a line at both
+    ends."""
     start = time.monotonic()
     done = threading.Event()
     live = sys.stderr.isatty()
@@ -39,5 +40,6 @@ def step(text):
         done.set()
         clear = "\r\x1b[K" if live else ""
         with _lock:
-            sys.stderr.write("%s# %s: %s, %.1f s\n" % (clear, text, verdict, time.monotonic() - start))
+            sys.stderr.write("%s# %s: %s, %.1f s\n"
+                             % (clear, text, verdict, time.monotonic() - start))
             sys.stderr.flush()
