@@ -130,7 +130,7 @@ static void driver_update(struct xen_platform *x)
     if (!s->product_known || !s->build_known)
         return;
     s->blacklisted = false;
-    for (size_t i = 0; i < x->blacklist_count; i++)
+    for (size_t i = 0; i < x->blacklist_count && s->product != 0; i++)
         if (x->blacklist[i].product == s->product && x->blacklist[i].build == s->build)
             s->blacklisted = true;
     log_guest("platform: driver product %u build %u%s", s->product, s->build,

@@ -27,7 +27,7 @@ struct xen_platform_driver {
 struct xen_platform_config {
     uint8_t devfn; /* usually 02.0 */
     struct xen_platform_unplug_ops unplug;
-    /* /mh/driver-blacklist of xenstore; copied. */
+    /* /mh/driver-blacklist of xenstore; copied. Product 0 is nobody: such entries do nothing. */
     const struct xen_platform_driver *blacklist;
     size_t blacklist_count;
 };

@@ -38,7 +38,7 @@ static void unplug_nvme(void *opaque)
     nvme_calls++;
 }
 
-static const struct xen_platform_driver blacklist[] = {{3, 0xbad}, {1, 0x12345678}};
+static const struct xen_platform_driver blacklist[] = {{3, 0xbad}, {1, 0x12345678}, {0, 7}};
 
 static int setup(void **state)
 {
@@ -46,7 +46,7 @@ static int setup(void **state)
         .devfn = SLOT,
         .unplug = {unplug_disks, unplug_nics, unplug_nvme, &m},
         .blacklist = blacklist,
-        .blacklist_count = 2,
+        .blacklist_count = 3,
     };
 
     disk_calls = aux_calls = nic_calls = nvme_calls = 0;
@@ -233,6 +233,8 @@ static void test_blacklist(void **state)
     assert_int_equal(calls(), 2);
     identify(1, 0x12345678);
     assert_int_equal(machine_in(&m, 0x10, 2), 0xd249);
+    identify(0, 7); /* from an unknown name in the list */
+    assert_int_equal(machine_in(&m, 0x10, 2), MAGIC);
 }
 
 static void test_product_names(void **state)
