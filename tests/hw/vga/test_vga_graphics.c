@@ -171,6 +171,25 @@ static void test_line_compare_and_panning_below(void **state)
     assert_int_equal(testvga_pixel(&t, 0, 200), color(1)); /* not panned */
 }
 
+/* T-VGA-10: the address counter and what it is multiplied to wrap at 64 KiB a plane. */
+static void test_picture_wraps_at_64k(void **state)
+{
+    testvga_set_mode(&t, &testvga_mode_12);
+    plot16(80, 0, 0, 9);
+    memset(t.vram.base + 0x40000, 0xff, 0x40000); /* never to be seen */
+    testvga_crtc(&t, 0x0c, 0xff);
+    testvga_crtc(&t, 0x0d, 0xff);
+    testvga_update(&t);
+    assert_int_equal(testvga_pixel(&t, 7, 0), color(0));
+    assert_int_equal(testvga_pixel(&t, 8, 0), color(9));
+    testvga_crtc(&t, 0x0c, 0x40); /* in dwords: 0x4000 is byte 0x10000 */
+    testvga_crtc(&t, 0x0d, 0x00);
+    testvga_crtc(&t, 0x14, 0x40);
+    testvga_update(&t);
+    assert_int_equal(testvga_pixel(&t, 0, 0), color(9));
+    assert_int_equal(testvga_pixel(&t, 8, 0), color(0));
+}
+
 /* ---- VBE ------------------------------------------------------------------------------------- */
 
 /* Random bytes in memory, and what they mean worked out anew for a number of pixels. */
@@ -321,6 +340,7 @@ int main(void)
         TEST(test_mode_13),
         TEST(test_mode_x),
         TEST(test_line_compare_and_panning_below),
+        TEST(test_picture_wraps_at_64k),
         TEST(test_vbe_depths),
         TEST(test_vbe_big_endian),
         TEST(test_vbe_8_bit_dac),
