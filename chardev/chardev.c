@@ -202,12 +202,15 @@ static void stall_over(void *opaque)
 size_t chardev_write(struct chardev *chr, const uint8_t *data, size_t len)
 {
     uint64_t now = loop_now(chr->loop, CLOCK_HOST);
-    bool gather = now - chr->last_write < CHARDEV_GATHER_NS;
+    bool gather = now - chr->last_write < CHARDEV_GATHER_NS && len < CHARDEV_GATHER_BYTES &&
+                  chr->count < CHARDEV_GATHER_BYTES - len;
     size_t taken = 0;
 
-    if (!gather && !chr->escape_ff)
-        while (taken < len && !chr->count && chr->writable && !chr->blocked)
+    if (!gather) {
+        chardev_flush(chr);
+        while (taken < len && !chr->escape_ff && !chr->count && chr->writable && !chr->blocked)
             taken += put(chr, data + taken, len - taken);
+    }
     if (taken < len)
         taken += store(chr, data + taken, len - taken);
     if (taken < len) {
@@ -215,13 +218,11 @@ size_t chardev_write(struct chardev *chr, const uint8_t *data, size_t len)
         if (!timer_armed(&chr->stall_timer))
             timer_arm(&chr->stall_timer, now + chr->stall_ns);
     }
-    if (gather && chr->count < CHARDEV_GATHER_BYTES) {
-        if (chr->count && chr->writable && !chr->blocked && !timer_armed(&chr->gather_timer))
+    if (gather && chr->writable && !chr->blocked) {
+        if (!timer_armed(&chr->gather_timer))
             timer_arm(&chr->gather_timer, chr->last_write + CHARDEV_GATHER_NS);
-    } else if (chr->count && !chr->blocked) {
+    } else if (chr->writable) {
         chardev_flush(chr);
-    } else if (chr->blocked) {
-        update_watches(chr);
     }
     return taken;
 }
@@ -349,8 +350,7 @@ void chardev_attach(struct chardev *chr, const struct chardev_front *front, void
     update_watches(chr);
 }
 
-/* ---- the line, and what QMP asks --------------------------------------------------------------
- */
+/* ---- the line, and what QMP asks ------------------------------------------------------------ */
 
 void chardev_set_break(struct chardev *chr, bool on)
 {
@@ -405,8 +405,7 @@ int chardev_fd(const struct chardev *chr)
     return chr->rfd >= 0 ? chr->rfd : chr->wfd;
 }
 
-/* ---- making and unmaking ----------------------------------------------------------------------
- */
+/* ---- making and unmaking -------------------------------------------------------------------- */
 
 struct chardev *chardev_alloc(size_t size, const struct chardev_backend *backend, struct loop *loop,
                               struct workers *workers, const char *label)

@@ -28,7 +28,7 @@
 
 /* Linux's console gives up on a character after 10 ms and writes the next one into the FIFO of 16:
  * a stop that is shorter than 160 ms loses nothing even then. */
-#define CHARDEV_STALL_NS 100000000u
+#define CHARDEV_STALL_NS 150000000u
 
 /* Regular files have no reader that could be forgotten: a busy disk may take this long. */
 #define CHARDEV_FILE_STALL_NS 5000000000u
@@ -100,8 +100,7 @@ size_t chardev_write(struct chardev *chr, const uint8_t *data, size_t len);
 /* The front has room again. Calls receive() when something is there already. */
 void chardev_accept_input(struct chardev *chr);
 
-/* ---- what only a real line has; others take it and do nothing ---------------------------------
- */
+/* ---- what only a real line has; others take it and do nothing ------------------------------- */
 
 /* Starts or ends a break condition on a host terminal; telnet sends IAC BREAK at its start. */
 void chardev_set_break(struct chardev *chr, bool on);
@@ -121,7 +120,7 @@ enum {
 unsigned chardev_modem_lines(struct chardev *chr);
 void chardev_set_modem_lines(struct chardev *chr, bool dtr, bool rts);
 
-/* ---- for QMP and statistics ------------------------------------------------------------------ */
+/* ---- for QMP and statistics ----------------------------------------------------------------- */
 
 const char *chardev_label(const struct chardev *chr);
 /*

@@ -171,8 +171,7 @@ static const struct chardev_backend sock_backend = {
     .destroy = sock_destroy,
 };
 
-/* ---- server -----------------------------------------------------------------------------------
- */
+/* ---- server --------------------------------------------------------------------------------- */
 
 static void client_waits(void *opaque, uint32_t events)
 {
@@ -252,8 +251,7 @@ static int start_server(struct sock *sock, const struct chardev_config *config)
     return 0;
 }
 
-/* ---- client -----------------------------------------------------------------------------------
- */
+/* ---- client --------------------------------------------------------------------------------- */
 
 static void try_connect(struct sock *sock);
 
@@ -325,8 +323,7 @@ static int start_client(struct sock *sock, const struct chardev_config *config)
     return 0;
 }
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making --------------------------------------------------------------------------------- */
 
 static int find_address(struct sock *sock, const struct chardev_config *config)
 {
@@ -337,7 +334,9 @@ static int find_address(struct sock *sock, const struct chardev_config *config)
     int rc;
 
     if (!sock->tcp) {
-        if (!config->path || strlen(config->path) >= sizeof(un->sun_path))
+        if (!config->path || !config->path[0])
+            return -EINVAL;
+        if (strlen(config->path) >= sizeof(un->sun_path))
             return -ENAMETOOLONG;
         un->sun_family = AF_UNIX;
         strcpy(un->sun_path, config->path);

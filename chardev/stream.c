@@ -13,8 +13,7 @@
 
 #include "dm/log.h"
 
-/* ---- standard input and output ----------------------------------------------------------------
- */
+/* ---- standard input and output -------------------------------------------------------------- */
 
 /* They are shared with whoever started us: what we change is put back. */
 struct stdio {
@@ -74,8 +73,7 @@ int chardev_open_stdio(struct chardev **out, struct loop *loop, const struct cha
     return 0;
 }
 
-/* ---- FIFOs ------------------------------------------------------------------------------------
- */
+/* ---- FIFOs ---------------------------------------------------------------------------------- */
 
 static const struct chardev_backend pipe_backend = {.name = "pipe"};
 
@@ -124,8 +122,7 @@ int chardev_open_pipe(struct chardev **out, struct loop *loop, const struct char
     return 0;
 }
 
-/* ---- host terminals ---------------------------------------------------------------------------
- */
+/* ---- host terminals ------------------------------------------------------------------------- */
 
 struct tty {
     struct chardev chr;

@@ -130,8 +130,7 @@ struct i8042 {
     struct mouse *mouse;
 };
 
-/* ---- the output buffer --------------------------------------------------------------------------
- */
+/* ---- the output buffer ---------------------------------------------------------------------- */
 
 static void update_irqs(struct i8042 *kc)
 {
@@ -235,8 +234,7 @@ static void device_ready(void *opaque)
     settle(opaque);
 }
 
-/* ---- commands -----------------------------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------------------------- */
 
 /* A guest that asks without reading loses the oldest answers. */
 static void reply_from(struct i8042_state *s, uint8_t byte, uint8_t source)
@@ -390,8 +388,7 @@ static void write_data(struct i8042 *kc, uint8_t value)
     }
 }
 
-/* ---- ports --------------------------------------------------------------------------------------
- */
+/* ---- ports ---------------------------------------------------------------------------------- */
 
 static uint64_t data_read(void *dev, uint64_t offset, unsigned size)
 {
@@ -425,8 +422,7 @@ static void command_write(void *dev, uint64_t offset, unsigned size, uint64_t va
 static const struct io_ops data_ops = {.read = data_read, .write = data_write, .sizes = 1};
 static const struct io_ops command_ops = {.read = status_read, .write = command_write, .sizes = 1};
 
-/* ---- life cycle ---------------------------------------------------------------------------------
- */
+/* ---- life cycle ----------------------------------------------------------------------------- */
 
 static void i8042_reset(void *dev)
 {

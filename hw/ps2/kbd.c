@@ -125,8 +125,7 @@ static void bit_set(uint8_t *bits, unsigned i, bool on)
         bits[i / 8] &= (uint8_t) ~(1u << i % 8);
 }
 
-/* ---- from keys to bytes -------------------------------------------------------------------------
- */
+/* ---- from keys to bytes --------------------------------------------------------------------- */
 
 static bool any_told(const struct kbd_state *s, unsigned a, unsigned b)
 {
@@ -267,8 +266,7 @@ static void kbd_key(void *opaque, uint16_t code, bool down)
     kbd->line.ready(kbd->line.opaque);
 }
 
-/* ---- commands -----------------------------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------------------------- */
 
 static void reply(struct kbd_state *s, uint8_t byte)
 {
@@ -438,8 +436,7 @@ uint8_t kbd_take(struct kbd *kbd)
     return s->last_taken;
 }
 
-/* ---- life cycle ---------------------------------------------------------------------------------
- */
+/* ---- life cycle ----------------------------------------------------------------------------- */
 
 /* Keys that are held stay known as down; the guest has not been told of any. */
 void kbd_reset(struct kbd *kbd)

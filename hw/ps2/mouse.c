@@ -101,8 +101,7 @@ struct mouse {
     struct ps2_line line;
 };
 
-/* ---- moves --------------------------------------------------------------------------------------
- */
+/* ---- moves ---------------------------------------------------------------------------------- */
 
 static int clamp(int64_t value, int limit)
 {
@@ -207,8 +206,7 @@ static unsigned make_packet(struct mouse_state *s, uint8_t *packet)
     return 4;
 }
 
-/* ---- commands -----------------------------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------------------------- */
 
 static void reply(struct mouse_state *s, uint8_t byte)
 {
@@ -374,8 +372,7 @@ uint8_t mouse_take(struct mouse *mouse)
     return s->last_taken;
 }
 
-/* ---- life cycle ---------------------------------------------------------------------------------
- */
+/* ---- life cycle ----------------------------------------------------------------------------- */
 
 void mouse_reset(struct mouse *mouse)
 {
