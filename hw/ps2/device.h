@@ -16,6 +16,12 @@ struct ps2_line {
     void *opaque;
 };
 
+static inline void ps2_ready(const struct ps2_line *line)
+{
+    if (line->ready)
+        line->ready(line->opaque);
+}
+
 struct kbd;
 struct mouse;
 

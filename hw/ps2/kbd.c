@@ -263,7 +263,7 @@ static void kbd_key(void *opaque, uint16_t code, bool down)
     }
     s->event[s->event_count++] = (uint16_t)(code | (down ? EVENT_DOWN : 0));
     next_sequence(s);
-    kbd->line.ready(kbd->line.opaque);
+    ps2_ready(&kbd->line);
 }
 
 /* ---- commands ------------------------------------------------------------------------------- */
@@ -482,6 +482,8 @@ int kbd_create(struct kbd **out, struct arena *arena, struct input *input, struc
 
 void kbd_destroy(struct kbd *kbd)
 {
+    /* Removing lets go of what is held: no news for the controller any more. */
+    kbd->line.ready = NULL;
     input_sink_remove(kbd->input, &kbd->sink);
     free(kbd);
 }

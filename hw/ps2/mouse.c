@@ -160,7 +160,7 @@ static void mouse_rel(void *opaque, int32_t dx, int32_t dy, int32_t dz, uint32_t
     add(&s->dy[s->move_count - 1], dy == INT32_MIN ? INT32_MAX : -dy);
     add(&s->dz[s->move_count - 1], dz == INT32_MIN ? INT32_MAX : -dz);
     if (streams(s))
-        mouse->line.ready(mouse->line.opaque);
+        ps2_ready(&mouse->line);
 }
 
 /* 2:1 scaling, of what is reported by itself only. */
@@ -400,6 +400,8 @@ int mouse_create(struct mouse **out, struct arena *arena, struct input *input, s
 
 void mouse_destroy(struct mouse *mouse)
 {
+    /* Removing lets go of what is held: no news for the controller any more. */
+    mouse->line.ready = NULL;
     input_sink_remove(mouse->input, &mouse->sink);
     free(mouse);
 }
