@@ -45,6 +45,7 @@ struct dm {
     /* back ends */
     struct chardev *serial[CONFIG_SERIAL_MAX];
     struct dm_drive drive[CONFIG_DRIVE_MAX];
+    int tap[CONFIG_NETDEV_MAX]; /* descriptors, or -1 */
     struct qmp *qmp;
     struct input *input;
     uint32_t buttons; /* pointer buttons that QMP holds down, and where it has put the pointer */
@@ -81,6 +82,7 @@ int dm_run_probe(const struct config *config);
 /* Each logs its cause on failure. Return 0 or -errno. */
 int backends_open_serial(struct dm *dm);
 int backends_open_drives(struct dm *dm);
+int backends_open_taps(struct dm *dm);
 int backends_open_qmp(struct dm *dm);
 void backends_close(struct dm *dm);
 /* Opens a medium for a CD-ROM drive; `fd` is closed. */

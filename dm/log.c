@@ -50,7 +50,8 @@ static size_t put_line(const char *tag, const char *fmt, va_list ap, bool escape
 
 void log_write(enum log_level level, const char *fmt, ...)
 {
-    static const char *const tag[] = {"error: ", "warning: ", "", "debug: "};
+    /* An error is what the toolstack shows when a start fails: it needs no label. */
+    static const char *const tag[] = {"", "warning: ", "", "debug: "};
     va_list ap;
 
     if (level > threshold)

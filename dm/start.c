@@ -118,8 +118,10 @@ static void xen_down(struct dm *dm)
 
 static int open_up(struct dm *dm)
 {
-    int rc = backends_open_qmp(dm);
+    int rc = backends_open_taps(dm);
 
+    if (!rc)
+        rc = backends_open_qmp(dm);
     if (!rc)
         rc = backends_open_serial(dm);
     if (!rc)

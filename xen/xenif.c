@@ -47,6 +47,7 @@ struct xen {
     xenevtchn_handle *evtchn;
     xencall_handle *call;
     struct xs_handle *store;
+    bool watching;
     nr_vcpus_fn *nr_vcpus;
 };
 
@@ -93,7 +94,12 @@ void xen_close(struct xen *xen)
 {
     if (!xen)
         return;
-    if (xen->store)
+    /*
+     * The connection to xenstore is left to the end of the process: closing one that has a watch
+     * cancels a thread, for which the C library loads another library, which may be out of reach
+     * (-chroot) and then ends the process by abort().
+     */
+    if (xen->store && !xen->watching)
         xs_close(xen->store);
     if (xen->call)
         xencall_close(xen->call);
@@ -421,6 +427,7 @@ char **xen_store_directory(struct xen *xen, const char *path, unsigned *count)
 
 int xen_store_watch(struct xen *xen, const char *path, const char *token)
 {
+    xen->watching = true;
     return xs_watch(xen->store, path, token) ? 0 : -errno;
 }
 
