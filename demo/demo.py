@@ -24,10 +24,6 @@ VNC_PORTS = range(5910, 5960)
 GONE_SECONDS = 20  # how long a reboot may leave us without a domain
 
 
-class Stop(Exception):
-    pass
-
-
 # -- the other side of 'demo/run shot' and 'demo/run stop'
 # ------------------------------------------------
 
@@ -213,10 +209,6 @@ def run(options, out):
     return 0
 
 
-def stop(*_):
-    raise Stop
-
-
 def main():
     parser = argparse.ArgumentParser(
         prog="demo/run",
@@ -245,11 +237,10 @@ def main():
         except BlockingIOError:
             print("a demo is running already; end it with: demo/run stop", file=sys.stderr)
             return 1
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            signal.signal(number, stop)
+        machine.interrupt_on_signals()
         try:
             return run(options, out)
-        except Stop:
+        except KeyboardInterrupt:
             say("stopped")
             return 0 if not options.check else 1
         except machine.MachineError as error:

@@ -10,6 +10,7 @@ import base64
 import collections
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -40,6 +41,20 @@ Result = collections.namedtuple("Result", "status output")
 
 class MachineError(Exception):
     pass
+
+
+def interrupt_on_signals():
+    """Makes SIGINT, SIGTERM and SIGHUP a KeyboardInterrupt, once: what is cleaned up then is not
+    interrupted again."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(*_):
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
 
 
 class Port:

@@ -175,6 +175,7 @@ def main():
     os.makedirs(out, exist_ok=True)
     say("device model %s, logs in %s" % (options.dm, out))
     suite, failed = Suite(options.dm, out), 0
+    machine.interrupt_on_signals()
     print("1..%d" % len(names), flush=True)
     try:
         for number, name in enumerate(names, 1):
@@ -185,6 +186,9 @@ def main():
                   flush=True)
             for line in (why or "").splitlines():
                 print("#   " + line, flush=True)
+    except KeyboardInterrupt:
+        print("Bail out! interrupted", flush=True)
+        return 1
     finally:
         suite.close()
     return 1 if failed else 0
