@@ -150,7 +150,7 @@ static void cmd_native_max(struct ide_drive *d, unsigned flags)
             last = all - 1;
     }
     s->offset = last * IDE_SECTOR;
-    s->left = 0;
+    s->left = (uint64_t)((uint32_t)s->count[1] << 8 | s->count[0]) * IDE_SECTOR; /* stays */
     ide_show_address(d);
     s->offset = 0;
     ide_succeed(d);
@@ -389,7 +389,7 @@ bool ata_transfer_in_range(const struct ide_drive *d)
 {
     uint64_t size = d->block ? block_sectors(d->block) * IDE_SECTOR : 0;
 
-    return d->s->left <= size && d->s->offset <= size - d->s->left;
+    return !d->s->left || (d->s->left <= size && d->s->offset <= size - d->s->left);
 }
 
 bool ata_phase_possible(const struct ide_drive *d)
@@ -412,8 +412,8 @@ bool ata_phase_possible(const struct ide_drive *d)
     case PHASE_DMA_BUF_IN:
         return packet && s->pos < s->fill && ata_transfer_in_range(d);
     case PHASE_FETCH:
-        return known && (packet || !(row->flags & F_WRITE)) && s->left && s->block &&
-               ata_transfer_in_range(d);
+        return known && (packet || !(row->flags & F_WRITE)) && s->left &&
+               (s->block || (packet && s->packet_dma)) && ata_transfer_in_range(d);
     case PHASE_DMA_IN:
         return known && (packet || row->flags == F_DMA || row->flags == (F_DMA | F_EXT)) &&
                s->left && ata_transfer_in_range(d);
@@ -431,7 +431,7 @@ bool ata_phase_possible(const struct ide_drive *d)
     case PHASE_DMA_BUF_OUT:
         return d->kind == IDE_DISK && s->command == 0x06 && s->pos < s->end && !s->left;
     case PHASE_TRIM:
-        return d->kind == IDE_DISK && s->command == 0x06 && trim_list_in_range(d) && !s->left;
+        return d->kind == IDE_DISK && s->command == 0x06 && !s->left;
     case PHASE_FLUSH:
         return d->kind == IDE_DISK && !s->left;
     default:
@@ -451,7 +451,7 @@ void ata_power_on(struct ide_drive *d)
 {
     ata_settings_reset(d);
     d->s->dma_kind = ATA_UDMA;
-    d->s->dma_mode = d->kind == IDE_CDROM ? 2 : 5;
+    d->s->dma_mode = 5;
     d->s->write_cache = d->s->look_ahead = true;
     d->s->smart_enabled = d->s->smart_autosave = true;
 }

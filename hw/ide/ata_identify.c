@@ -85,6 +85,7 @@ void ata_identify(struct ide_drive *d)
     }
     word(p, 80, 0xf0);
     word(p, 81, 0x16);
+    word(p, 106, 0x6000); /* one logical sector in a physical one */
     /* NOP, write cache, SMART; LBA48, FLUSH CACHE (EXT); then the same as enabled now. */
     word(p, 82, 0x4021);
     word(p, 83, 0x7400);

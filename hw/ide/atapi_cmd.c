@@ -56,12 +56,18 @@ static void inquiry_page(struct ide_drive *d, uint32_t allocation)
         p[5] = 0x83;
         atapi_reply(d, 6, allocation);
         break;
-    case 0x83: /* identification: the serial number, in ASCII */
-        p[3] = 4 + 20;
+    case 0x83: /* identification, in ASCII: the serial number; then vendor, model and serial */
+        p[3] = 4 + 20 + 4 + 68;
         p[4] = 2;
         p[7] = 20;
         padded(p + 8, d->serial, 20);
-        atapi_reply(d, 28, allocation);
+        p[28] = 2;
+        p[29] = 1;
+        p[31] = 68;
+        padded(p + 32, "ATA", 8);
+        padded(p + 40, d->model, 40);
+        padded(p + 80, d->serial, 20);
+        atapi_reply(d, 100, allocation);
         break;
     default:
         invalid_field(d);

@@ -184,7 +184,7 @@ void atapi_get_event_status(struct ide_drive *d)
         atapi_reply(d, 4, allocation);
         return;
     }
-    put_be16(p, 4 + 2);
+    put_be16(p, 4);
     p[2] = CLASS_MEDIA;
     if (allocation > 4)
         p[4] = take_event(s);

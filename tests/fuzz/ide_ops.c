@@ -253,6 +253,8 @@ static void check_all(bool whole)
                 fuzz_require(!state_check(&ide_drive_desc, s), "the drive would be accepted");
             if (!ide_present(&ch->drive[k]) || fuzz_ide.tampered)
                 continue;
+            if (!ata_phase_possible(&ch->drive[k]))
+                state_dump(&ide_drive_desc, s, "  ", stderr);
             fuzz_require(ata_phase_possible(&ch->drive[k]), "the phase fits its command");
         }
     }

@@ -346,7 +346,7 @@ static void test_replies_hold_nothing_of_earlier_commands(void **state)
         {{{0x03, 0, 0, 0, 255}}, 18},
         {{{0x12, 0, 0, 0, 255}}, 36},
         {{{0x12, 1, 0, 0, 255}}, 6},
-        {{{0x12, 1, 0x83, 0, 255}}, 28},
+        {{{0x12, 1, 0x83, 0, 255}}, 100},
         {{{0x42, 0, 0x40, 1, 0, 0, 0, 0xff, 0xff}}, 16},
         {{{0x43, 0, 0, 0, 0, 0, 0, 0xff, 0xff}}, 20},
         {{{0x43, 0, 1, 0, 0, 0, 0, 0xff, 0xff}}, 12},
@@ -651,8 +651,9 @@ static void test_inquiry_pages(void **state)
 
     assert_int_equal(good(r, CDB(0x12, 1, 0x00, 0, 96)), 6);
     assert_int_equal(reply[5], 0x83);
-    assert_int_equal(good(r, CDB(0x12, 1, 0x83, 0, 96)), 28);
+    assert_int_equal(good(r, CDB(0x12, 1, 0x83, 0, 255)), 100);
     assert_memory_equal(reply + 8, "QM00003", 7);
+    assert_memory_equal(reply + 32, "ATA     QEMU DVD-ROM", 20);
     refused(r, CDB(0x12, 1, 0x80, 0, 96), BAD_FIELD);
     refused(r, CDB(0x12, 0, 0x83, 0, 96), BAD_FIELD);
 }
