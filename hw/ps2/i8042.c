@@ -445,7 +445,9 @@ static void i8042_loaded(void *dev)
     if (kc->s->next_at != TIMER_NEVER && kc->s->next_at > latest)
         kc->s->next_at = latest;
     timer_arm(&kc->gap, kc->s->next_at);
-    settle(kc);
+    if (!timer_armed(&kc->gap))
+        fill(kc);
+    update_irqs(kc);
 }
 
 static void i8042_destroy(void *dev)

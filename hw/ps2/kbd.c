@@ -452,10 +452,12 @@ void kbd_loaded(struct kbd *kbd)
 {
     struct kbd_state *s = kbd->s;
 
-    for (unsigned key = 0; key < INPUT_KEY_COUNT; key++)
-        if (bit_get(s->down, key) && !input_key_is_down(kbd->input, (uint16_t)key))
-            bit_set(s->down, key, false);
-    s->lost = true;
+    for (unsigned key = 0; key < INPUT_KEY_COUNT; key++) {
+        if (!bit_get(s->down, key) || input_key_is_down(kbd->input, (uint16_t)key))
+            continue;
+        bit_set(s->down, key, false);
+        s->lost = true;
+    }
     next_sequence(s);
     input_set_leds(kbd->input, s->leds);
 }
