@@ -13,7 +13,7 @@ A script has one qtest (or x-) line a line, comments (#), words in braces that a
     @settle                    waits a moment and compares how the interrupt lines moved since then
     @records KIND              compares what was asked of Xen since then
     @quiet LINE                sends a line without comparing its answer
-    @keyboard                  reads the i8042 until it stays empty: bytes, those of the mouse marked
+    @keyboard                  reads the i8042 until it stays empty; bytes of the mouse are marked
 """
 
 import json
@@ -196,10 +196,10 @@ DOCS = os.path.join(HERE, "..", "..", "docs", "differences.md")
 
 HEAD = """# Where slimdm answers differently from QEMU
 
-The same request sequences are played to slimdm and to Debian 12's `qemu-system-xen` (7.2) on simulated
-Xen, and every answer, interrupt and written byte is compared. What stays different is listed here, each
-with its reason. The list is made from `tests/differential/expected.json`: a difference that is not in it
-fails the tests, and so does an entry that has stopped being true.
+The same request sequences are played to slimdm and to Debian 12's `qemu-system-xen` (7.2) on
+simulated Xen, and every answer, interrupt and written byte is compared. What stays different is
+listed here, each with its reason. The list is made from `tests/differential/expected.json`: a
+difference that is not in it fails the tests, and so does an entry that has stopped being true.
 
 `python3 tests/differential/player.py --all SCRIPT` shows the answers themselves.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""slimdm and QEMU side by side: every difference is listed with its reason, and none that is gone."""
+"""slimdm and QEMU side by side: every difference is listed, and none that is gone."""
 
 import glob
 import os
