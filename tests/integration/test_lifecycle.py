@@ -199,8 +199,11 @@ def idle():
 def log_is_limited():
     """a guest cannot fill the disk with the log"""
     with Guest() as g:
-        g.loop(40000, ["outb 0x12 0x41"] * 9 + ["outb 0x12 0x0a"])
-        g.loop(2000, ["x-ioreq type=99 addr=1 server=0"])
+        g.write(0x100000, b"AAAAAAAAA\n" * 409)
+        for _ in range(100):
+            g.loop(10, ["x-rep dir=out port=0x12 size=1 count=4090 gpa=0x100000"])
+            time.sleep(0.002)  # a limit of the rate alone would let this through in time
+        g.loop(5000, ["x-ioreq type=99 addr=1 server=0"])
         assert os.path.getsize(g.log_path) <= (1 << 20) + 4096, os.path.getsize(g.log_path)
 
 

@@ -38,12 +38,14 @@ def many_turns():
     with Guest() as g:
         vga_linear(g)
         data = bytes((i * 7 + i // 256) & 0xFF for i in range(4000))
-        for turn in range(5):
-            for i in range(0, 4000, 8):
-                g.writel(0xA0000 + i, int.from_bytes(data[i:i + 4], "little"))
-                g.writew(0xA0004 + i, int.from_bytes(data[i + 4:i + 6], "little"))
-                g.writeb(0xA0006 + i, data[i + 6])
-                g.writeb(0xA0007 + i, data[i + 7] ^ (0 if turn == 4 else 0xFF))
+        lines = []
+        for i in range(0, 4000, 8):
+            lines += ["writeb %#x %#x" % (0xA0000 + i, ~data[i] & 0xFF),
+                      "writel %#x %#x" % (0xA0000 + i, int.from_bytes(data[i:i + 4], "little")),
+                      "writew %#x %#x" % (0xA0004 + i, int.from_bytes(data[i + 4:i + 6], "little")),
+                      "writeb %#x %#x" % (0xA0006 + i, data[i + 6]),
+                      "writeb %#x %#x" % (0xA0007 + i, data[i + 7])]
+        g.loop(8, lines)
         equal(g.read(0xA0000, 4000), data)
         rd, wr = indexes(g)
         assert rd == wr and rd < 2 * 511, "indexes %d, %d" % (rd, wr)
