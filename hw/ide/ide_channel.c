@@ -123,7 +123,7 @@ static void write_command(struct ide_channel *ch, uint8_t command)
 {
     struct ide_drive *d = ide_selected(ch);
 
-    if (channel_empty(ch))
+    if (channel_empty(ch) || (ch->s->control & CTL_SRST))
         return;
     if (command == CMD_DEVICE_RESET && ide_present(d) && d->kind == IDE_CDROM) {
         ide_cancel(d);

@@ -207,7 +207,10 @@ void ide_kick_run(void *opaque)
     struct ide_drive_state *s = d->s;
 
     d->kicked = false;
-    if (d->in_flight || !ide_present(d))
+    if (!ide_present(d))
+        return;
+    if (d->in_flight && s->phase != PHASE_FINISH && s->phase != PHASE_NEXT_IN &&
+        s->phase != PHASE_NEXT_OUT)
         return; /* the end of what is in flight kicks again */
     switch (s->phase) {
     case PHASE_FINISH:

@@ -78,11 +78,6 @@ uint8_t rig_error(struct rig *r)
     return (uint8_t)machine_in(&r->m, (uint16_t)(r->base + 1), 1);
 }
 
-static void out(struct rig *r, unsigned reg, unsigned value)
-{
-    machine_out(&r->m, (uint16_t)(r->base + reg), 1, value & 0xff);
-}
-
 void rig_issue28(struct rig *r, uint8_t command, uint32_t lba, unsigned count)
 {
     unsigned device = (unsigned)machine_in(&r->m, (uint16_t)(r->base + 6), 1);

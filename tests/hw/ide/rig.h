@@ -64,4 +64,15 @@ uint32_t rig_sense(struct rig *r);
 /* Whether the level of the channel's line is what the state says. */
 bool rig_irq(struct rig *r);
 
+/* The command block of the selected channel. */
+static inline uint8_t in(struct rig *r, unsigned reg)
+{
+    return (uint8_t)machine_in(&r->m, (uint16_t)(r->base + reg), 1);
+}
+
+static inline void out(struct rig *r, unsigned reg, unsigned value)
+{
+    machine_out(&r->m, (uint16_t)(r->base + reg), 1, value & 0xff);
+}
+
 #endif

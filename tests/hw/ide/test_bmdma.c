@@ -8,11 +8,6 @@
 #define OK  (ATA_DRDY | ATA_DSC)
 #define BAD (ATA_DRDY | ATA_DSC | ATA_ERR)
 
-static uint8_t in(struct rig *r, unsigned reg)
-{
-    return (uint8_t)machine_in(&r->m, (uint16_t)(r->base + reg), 1);
-}
-
 static void memory_holds(struct rig *r, uint32_t at, uint64_t offset, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++)

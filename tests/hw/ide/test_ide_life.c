@@ -10,16 +10,6 @@
 
 #define OK (ATA_DRDY | ATA_DSC)
 
-static uint8_t in(struct rig *r, unsigned reg)
-{
-    return (uint8_t)machine_in(&r->m, (uint16_t)(r->base + reg), 1);
-}
-
-static void out(struct rig *r, unsigned reg, unsigned value)
-{
-    machine_out(&r->m, (uint16_t)(r->base + reg), 1, value & 0xff);
-}
-
 static void srst(struct rig *r)
 {
     machine_out(&r->m, (uint16_t)r->control, 1, CTL_SRST);
@@ -201,6 +191,66 @@ static void test_old_write_never_overtakes_a_new_one(void **state)
     rig_settle(r);
     assert_int_equal(rig_status(r), OK);
     assert_int_equal(r->ram[0].data[10 * 512], 0x02);
+}
+
+static void test_reset_frees_a_drive_whose_storage_hangs(void **state)
+{
+    struct rig *r = *state;
+    uint16_t w[256];
+
+    r->ram[0].hold = true;
+    rig_issue28(r, 0x20, 10, 1);
+    rig_settle(r);
+    srst(r);
+    rig_select(r, 0);
+    /* What needs no storage is answered while the old request still hangs. */
+    out(r, 7, 0xec);
+    loop_turn(r->m.env.loop, 0);
+    assert_int_equal(rig_status(r), OK | ATA_DRQ);
+    rig_insw(r, w, 512);
+    assert_int_equal(w[0], 0x0040);
+    assert_int_equal(r->ram[0].nheld, 1);
+}
+
+static void test_device_reset_while_srst_is_held(void **state)
+{
+    struct rig *r = *state;
+
+    rig_select(r, 2);
+    machine_out(&r->m, (uint16_t)r->control, 1, CTL_SRST);
+    out(r, 7, 0x08);
+    assert_true(rig_status(r) & ATA_BSY);
+    machine_out(&r->m, (uint16_t)r->control, 1, 0);
+    assert_int_equal(rig_status(r), 0);
+}
+
+static void test_create_refuses_what_cannot_be(void **state)
+{
+    struct rig *r = *state;
+    struct ide_config config = {.devfn = PCI_DEVFN(5, 0), .unit[1].kind = IDE_DISK};
+    struct ide *ide;
+    struct machine m;
+
+    machine_init_pci(&m);
+    assert_int_equal(ide_create(&ide, &m.env, &config), -EINVAL); /* a disk without an image */
+    machine_fini(&m);
+    /* Names and ports are taken. */
+    config.unit[1].kind = IDE_ABSENT;
+    assert_true(ide_create(&ide, &r->m.env, &config) < 0);
+    assert_int_equal(rig_status(r), OK);
+}
+
+static void test_flush_all_makes_every_disk_stable(void **state)
+{
+    struct rig *r = *state;
+
+    assert_int_equal(ide_flush_all(r->ide), 0);
+    assert_int_equal(r->ram[0].flushes + r->ram[1].flushes, 2);
+    assert_int_equal(r->ram[2].flushes, 0);
+    ide_unplug(r->ide, IDE_UNPLUG_ALL);
+    assert_int_equal(ide_flush_all(r->ide), 0);
+    assert_null(ide_unit_block(r->ide, 0));
+    assert_ptr_equal(ide_unit_block(r->ide, 2), r->block[2]);
 }
 
 static void test_reset_is_bit_identical(void **state)
@@ -493,6 +543,10 @@ int main(void)
         RIG(test_cve_2016_1568_completion_after_reset_is_dropped),
         RIG(test_cve_2021_3392_request_outlives_its_command),
         RIG(test_old_write_never_overtakes_a_new_one),
+        RIG(test_reset_frees_a_drive_whose_storage_hangs),
+        RIG(test_device_reset_while_srst_is_held),
+        RIG(test_create_refuses_what_cannot_be),
+        RIG(test_flush_all_makes_every_disk_stable),
         RIG(test_reset_is_bit_identical),
         RIG(test_save_and_load_in_mid_pio),
         RIG(test_interrupt_and_registers_survive_save),
