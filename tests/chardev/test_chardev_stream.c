@@ -11,6 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "chardev/backend.h"
 #include "tests/chardev/testfront.h"
 
 static struct testfront f;
@@ -283,6 +284,69 @@ static void test_host_terminal(void **state)
     assert_true(front_idle(&f, 200) >= 199);
 }
 
+/* What the line discipline makes of a break and of a bad character, cut anywhere. */
+static void test_host_terminal_marks(void **state)
+{
+    struct chardev_config config = {.kind = CHARDEV_TTY, .label = "serial0", .fd = -1};
+    static const uint8_t marked[] = {'a', 0xff, 0, 0, 'b', 0xff, 0xff, 0xff, 0, 'x', 'c'};
+    int wire = posix_openpt(O_RDWR | O_NOCTTY);
+    char name[64];
+
+    grantpt(wire);
+    unlockpt(wire);
+    ptsname_r(wire, name, sizeof(name));
+    config.path = name;
+    assert_int_equal(front_open(&f, &config), 0);
+    for (size_t i = 0; i < sizeof(marked); i++) {
+        uint8_t c = marked[i];
+
+        f.chr->backend->decode(f.chr, &c, 1);
+    }
+    assert_int_equal(f.breaks, 1);
+    assert_int_equal(f.break_at, 1);
+    assert_int_equal(f.len, 5);
+    assert_memory_equal(f.got, "ab\xffxc", 5);
+    close(wire);
+}
+
+/* Started from a shell: raw, ^C still works, and all is put back at the end. */
+static void test_stdio_on_a_terminal(void **state)
+{
+    struct chardev_config config = {.kind = CHARDEV_STDIO, .label = "serial0", .fd = -1};
+    int saved_in = dup(0), saved_out = dup(1);
+    int screen = posix_openpt(O_RDWR | O_NOCTTY), slave;
+    struct termios before, during, after;
+    char name[64], got[8];
+
+    grantpt(screen);
+    unlockpt(screen);
+    ptsname_r(screen, name, sizeof(name));
+    slave = open(name, O_RDWR | O_NOCTTY);
+    tcgetattr(slave, &before);
+    dup2(slave, 0);
+    dup2(slave, 1);
+    assert_int_equal(front_open(&f, &config), 0);
+    tcgetattr(slave, &during);
+    assert_int_equal(during.c_lflag & (ECHO | ICANON), 0);
+    assert_int_equal(during.c_lflag & ISIG, ISIG);
+    say("a\n");
+    assert_int_equal(front_drain(&f, screen, got, 2, 200), 2);
+    assert_memory_equal(got, "a\n", 2);
+    assert_int_equal(write(screen, "k", 1), 1);
+    front_wait(&f, 1);
+    assert_int_equal(f.got[0], 'k');
+    front_close(&f);
+    dup2(saved_in, 0);
+    dup2(saved_out, 1);
+    tcgetattr(slave, &after);
+    assert_int_equal(after.c_lflag, before.c_lflag);
+    assert_int_equal(after.c_oflag, before.c_oflag);
+    close(saved_in);
+    close(saved_out);
+    close(slave);
+    close(screen);
+}
+
 static void test_host_path_must_be_a_device(void **state)
 {
     struct chardev_config config = {
@@ -311,6 +375,8 @@ int main(void)
         T(test_stdio),
         T(test_stdio_without_a_terminal),
         T(test_host_terminal),
+        T(test_host_terminal_marks),
+        T(test_stdio_on_a_terminal),
         T(test_host_path_must_be_a_device),
     };
 

@@ -102,6 +102,32 @@ static void test_flood_leaves_gaps(void **state)
     assert_in_range(gaps, 8, 64);
 }
 
+/* A handler of one byte an interrupt that never looks at IIR or LSR: it gets everything too. */
+static void test_guest_that_does_not_look_gets_all(void **state)
+{
+    static uint8_t data[1000];
+    size_t got = 0, sent = 0;
+
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = pattern(i);
+    reg_out(&t, IER, 1);
+    assert_int_equal(write(t.far, data, sizeof(data)), sizeof(data));
+    for (int i = 0; i < 4000 && got < sizeof(data); i++) {
+        machine_advance(&t.m, 1000000);
+        if (irq(&t))
+            assert_int_equal(reg_in(&t, RBR), pattern(got++));
+    }
+    assert_int_equal(got, sizeof(data));
+    /* The same for output: one byte an interrupt, IIR unread. */
+    reg_out(&t, IER, 2);
+    for (int i = 0; i < 4000 && sent < sizeof(data); i++) {
+        machine_advance(&t.m, 1000000);
+        if (irq(&t))
+            reg_out(&t, THR, pattern(sent++));
+    }
+    assert_int_equal(sent, sizeof(data));
+}
+
 static void test_output_order_and_content(void **state)
 {
     static uint8_t got[8192];
@@ -418,6 +444,7 @@ int main(void)
         T(test_input_is_pulled_into_free_room_only),
         T(test_line_falls_before_the_next_bytes),
         T(test_flood_leaves_gaps),
+        T(test_guest_that_does_not_look_gets_all),
         T(test_output_order_and_content),
         T(test_transmitter_holds_when_the_line_is_stopped),
         T(test_held_fifo_keeps_sixteen_and_survives_save),
