@@ -32,6 +32,7 @@ struct guest {
     bool cmos_ours;                      /* the index selects a register that Xen keeps */
     uint32_t base[HV_SERVERS][HV_VCPUS]; /* notifications seen when the request was posted */
     bool busy[HV_SERVERS][HV_VCPUS];
+    uint8_t flags[HV_SERVERS][HV_VCPUS]; /* bits beside the state, which nobody may change */
     unsigned int spin_us, timeout_ms;
     uint64_t irq_seen; /* records up to here were told to qtest clients */
     bool intercept;

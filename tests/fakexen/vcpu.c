@@ -68,6 +68,7 @@ int vcpu_post(struct guest *g, uint32_t vcpu, int server, const struct request *
     g->base[server][vcpu] =
         __atomic_load_n(&g->hv->gport[s->vcpu_port[vcpu]].notified, __ATOMIC_ACQUIRE);
     g->busy[server][vcpu] = true;
+    g->flags[server][vcpu] = flags_byte(r, STATE_IOREQ_NONE);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     *state_byte(slot) = flags_byte(r, STATE_IOREQ_READY);
     hv_lock(g->hv);
@@ -132,6 +133,8 @@ int vcpu_wait(struct guest *g, uint32_t vcpu, int server, uint64_t *data, unsign
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (slot->vp_eport != s->vcpu_port[vcpu])
         return wrong(g, -EPROTO, "the device model changed vp_eport");
+    if ((*state_byte(slot) & 0xf0) != g->flags[server][vcpu])
+        return wrong(g, -EPROTO, "the device model changed the flags beside the state");
     *data = slot->data;
     *state_byte(slot) &= 0xf0;
     g->busy[server][vcpu] = false;

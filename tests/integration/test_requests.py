@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Rules of the ioreq interface that a guest, or a broken hypervisor, can put to the test."""
 
+import signal
+
 from fakexen import COPY, PCI, PIO, Guest
 from helpers import (Image, cmos_read, cmos_write, command, firmware, identify, select,
                      vga_linear, vga_text)
@@ -241,6 +243,76 @@ def batch_over_two_devices():
         # over the end of the window: what is behind it reads ones
         g.ioreq(type=COPY, addr=0xBFFFC, size=4, count=8, ptr=1, data=0x5000, server=0)
         equal(g.readl(0x5004), 0xFFFFFFFF)
+
+
+@test
+def nothing_but_the_answer():
+    """an answer changes state and data only, and data only of plain reads"""
+    with Guest() as g:
+        def slot(**args):
+            g.ioreq(**args)
+            return dict(word.split("=") for word in g.x("slot").split())
+
+        want = {"type": "0", "df": "1", "addr": "0x71", "count": "3", "size": "1", "state": "0"}
+        got = slot(type=PIO, dir="out", addr=0x71, size=1, count=3, df=1, data=0x1234567)
+        equal(got, dict(want, dir="0", ptr="0", data="0x1234567", port=got["port"]))
+        got = slot(type=PIO, dir="in", addr=0x71, size=1, count=3, df=1, ptr=1, data=0x5010)
+        equal(got, dict(want, dir="1", ptr="1", data="0x5010", port=got["port"]))
+
+
+@test
+def request_for_what_has_gone():
+    """a request that was posted before its range was withdrawn reads ones"""
+    with Guest(vcpus=2) as g:
+        g.cfg(1, 1, 0x20, 4, 0xC101)
+        g.cfg(1, 1, 4, 2, 1)
+        equal(g.inb(0xC102) & 0x80, 0)
+        g.x("signal", signal=signal.SIGSTOP.value)
+        g.x("ioreq", vcpu=0, type=PCI, dir="out", addr=9 << 32 | 4, size=2, data=0, post=1)
+        g.x("ioreq", vcpu=1, type=PIO, addr=0xC102, size=1, post=1)
+        g.x("signal", signal=signal.SIGCONT.value)
+        g.x("wait", vcpu=0)
+        equal(int(g.x("wait", vcpu=1), 0) & 0xFF, 0xFF)
+        assert not any(first <= 0xC102 <= last for first, last in g.ranges("pio"))
+
+
+@test
+def bars_move():
+    """moving a BAR over its own old place never overlaps, and ends leave neighbours alone"""
+    with Guest() as g:
+        g.cfg(1, 1, 4, 2, 1)
+        mark = g.mark()
+        for base in (0xC100, 0xC110, 0xC100, 0xC0F0, 0xFFE0, 0xC100):
+            g.cfg(1, 1, 0x20, 4, base | 1)
+            mine = [r for r in g.ranges("pio") if r[0] <= base <= r[1]]
+            equal(mine, [(base, base + 15)])
+        # on top of another device: whatever happens, nobody gets lost
+        g.cfg(1, 1, 0x20, 4, 0x1F1)
+        equal(g.inb(0x1F6) & 0xA0, 0xA0)
+        g.cfg(1, 1, 0x20, 4, 0x3F1)
+        equal(g.inb(0x3FD), 0x60)
+        g.cfg(1, 1, 0x20, 4, 0xC101)
+        equal(g.inb(0xC102) & 0x80, 0)
+        bad = [r for r in g.records(since=mark)
+               if r["kind"] in ("map", "unmap") and r["result"]]
+        equal(bad, [], "refused calls")
+
+
+@test
+def interrupt_lines():
+    """ISA lines move with the device, no INTx pin is touched that belongs to Xen"""
+    with Image() as disk, Guest(disk=disk.path) as g:
+        g.intercept()
+        for _ in range(3):
+            select(g)
+            g.outb(0x1F7, 0xEC)
+            g.poll(0x3F6, 0x88, 0x08)
+            g.inb(0x1F7)
+            g.x("rep", dir="in", port=0x1F0, size=2, count=256, gpa=0x100000)
+        equal(g.irqs, [(14, 1), (14, 0)] * 3)
+        g.outw(0x10, 0)
+        equal(g.records("intx"), [])
+        equal(g.records("msi"), [])
 
 
 @test
