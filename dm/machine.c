@@ -104,13 +104,15 @@ static int make_bus(struct dm *dm, struct machine *m)
 static void cd_ejected(void *opaque, unsigned unit)
 {
     struct dm *dm = opaque;
-    char data[160];
+    const struct config_drive *c;
+    char data[200];
 
     if (dm->config->ide[unit] < 0)
         return;
+    c = &dm->config->drive[dm->config->ide[unit]];
     backends_forget_drive(&dm->drive[dm->config->ide[unit]]);
-    snprintf(data, sizeof(data), "{\"device\": \"%.64s\", \"id\": \"%.40s\", \"tray-open\": true}",
-             dm->config->drive[dm->config->ide[unit]].id, "");
+    snprintf(data, sizeof(data), "{\"device\": \"%.64s\", \"id\": \"%.64s\", \"tray-open\": true}",
+             c->id, c->qdev_id ? c->qdev_id : "");
     qmp_event(dm->qmp, "DEVICE_TRAY_MOVED", data);
 }
 
