@@ -74,18 +74,20 @@ static int log_dirty(void *opaque, bool on, struct qmp_error *err)
     return 0;
 }
 
-struct save_job {
+/* A save or a load: waits until the machine stands still. */
+struct state_job {
     struct dm *dm;
     struct qmp_reply *reply;
     int fd;
-    bool go_on;
+    int (*work)(struct dm *dm, int fd, char *err);
+    bool go_on; /* it ran before: let it run afterwards */
 };
 
-static void save_stopped(void *opaque)
+static void state_stopped(void *opaque)
 {
-    struct save_job *job = opaque;
+    struct state_job *job = opaque;
     char err[SAVEFILE_ERROR_MAX];
-    int rc = life_save(job->dm, job->fd, err);
+    int rc = job->work(job->dm, job->fd, err);
 
     close(job->fd);
     if (rc)
@@ -97,46 +99,30 @@ static void save_stopped(void *opaque)
     free(job);
 }
 
-static void save(void *opaque, int fd, bool live, struct qmp_reply *reply)
+static void start_state_job(struct dm *dm, int fd, struct qmp_reply *reply,
+                            int (*work)(struct dm *dm, int fd, char *err), bool go_on)
 {
-    struct dm *dm = opaque;
-    struct save_job *job = malloc(sizeof(*job));
+    struct state_job *job = malloc(sizeof(*job));
 
     if (!job) {
         close(fd);
         qmp_reply_fail(reply, QMP_GENERIC_ERROR, "out of memory");
         return;
     }
-    *job = (struct save_job){dm, reply, fd, dm->run_state == QMP_STATE_RUNNING};
-    life_stop(dm, save_stopped, job);
+    *job = (struct state_job){dm, reply, fd, work, go_on};
+    life_stop(dm, state_stopped, job);
 }
 
-static void load_stopped(void *opaque)
+static void save(void *opaque, int fd, bool live, struct qmp_reply *reply)
 {
-    struct save_job *job = opaque;
-    char err[SAVEFILE_ERROR_MAX];
-    int rc = life_load(job->dm, job->fd, err);
+    struct dm *dm = opaque;
 
-    close(job->fd);
-    if (rc)
-        qmp_reply_fail(job->reply, QMP_GENERIC_ERROR, "%s", err);
-    else
-        qmp_reply_ok(job->reply);
-    free(job);
+    start_state_job(dm, fd, reply, life_save, dm->run_state == QMP_STATE_RUNNING);
 }
 
 static void load(void *opaque, int fd, struct qmp_reply *reply)
 {
-    struct dm *dm = opaque;
-    struct save_job *job = malloc(sizeof(*job));
-
-    if (!job) {
-        close(fd);
-        qmp_reply_fail(reply, QMP_GENERIC_ERROR, "out of memory");
-        return;
-    }
-    *job = (struct save_job){dm, reply, fd, false};
-    life_stop(dm, load_stopped, job);
+    start_state_job(opaque, fd, reply, life_load, false);
 }
 
 /* ---- what there is -------------------------------------------------------------------------- */

@@ -101,30 +101,46 @@ static unsigned part_size(const struct io_region *r, unsigned left)
     return 0;
 }
 
+/* What one handler call can answer of an access, beginning at addr. */
+struct part {
+    struct io_region *region; /* NULL: one byte that is nobody's */
+    uint64_t offset;
+    unsigned size;
+};
+
+static struct part part_at(struct iospace *io, enum io_kind kind, uint64_t addr, unsigned left)
+{
+    struct part part = {.size = 1};
+    struct io_region *r;
+
+    if (kind == IO_PORT)
+        addr %= PORTS;
+    r = find(io, kind, addr);
+    if (r) {
+        part.offset = addr - r->base;
+        if (r->length - part.offset < left)
+            left = (unsigned)(r->length - part.offset);
+        part.size = part_size(r, left);
+        part.region = part.size ? r : NULL;
+    }
+    if (!part.region) {
+        io->unclaimed++;
+        part.size = 1;
+    }
+    return part;
+}
+
 /* An access that no single handler call can answer: cut where regions end and widths demand. */
 static uint64_t read_in_parts(struct iospace *io, enum io_kind kind, uint64_t addr, unsigned size)
 {
     uint64_t value = 0;
 
     for (unsigned done = 0; done < size;) {
-        struct io_region *r = find(io, kind, addr + done);
-        uint64_t offset = r ? (kind == IO_PORT ? (addr + done) % PORTS : addr + done) - r->base : 0;
-        unsigned left = size - done;
-        unsigned part = 0;
+        struct part p = part_at(io, kind, addr + done, size - done);
+        uint64_t v = p.region ? p.region->ops->read(p.region->dev, p.offset, p.size) : UINT64_MAX;
 
-        if (r) {
-            if (r->length - offset < left)
-                left = (unsigned)(r->length - offset);
-            part = part_size(r, left);
-        }
-        if (part) {
-            value |= (r->ops->read(r->dev, offset, part) & ones(part)) << done * 8;
-        } else {
-            io->unclaimed++;
-            part = 1;
-            value |= 0xffull << done * 8;
-        }
-        done += part;
+        value |= (v & ones(p.size)) << done * 8;
+        done += p.size;
     }
     return value;
 }
@@ -133,23 +149,11 @@ static void write_in_parts(struct iospace *io, enum io_kind kind, uint64_t addr,
                            uint64_t value)
 {
     for (unsigned done = 0; done < size;) {
-        struct io_region *r = find(io, kind, addr + done);
-        uint64_t offset = r ? (kind == IO_PORT ? (addr + done) % PORTS : addr + done) - r->base : 0;
-        unsigned left = size - done;
-        unsigned part = 0;
+        struct part p = part_at(io, kind, addr + done, size - done);
 
-        if (r) {
-            if (r->length - offset < left)
-                left = (unsigned)(r->length - offset);
-            part = part_size(r, left);
-        }
-        if (part) {
-            r->ops->write(r->dev, offset, part, value >> done * 8 & ones(part));
-        } else {
-            io->unclaimed++;
-            part = 1;
-        }
-        done += part;
+        if (p.region)
+            p.region->ops->write(p.region->dev, p.offset, p.size, value >> done * 8 & ones(p.size));
+        done += p.size;
     }
 }
 

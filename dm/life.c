@@ -41,6 +41,21 @@ static const struct state_desc life_desc =
 
 /* ---- xenstore ------------------------------------------------------------------------------- */
 
+/*
+ * The toolstack makes a paravirtual keyboard for every guest, and only the device model could serve
+ * it. A closed back end lets the guest's driver give up at once instead of waiting for 30 s.
+ */
+static void close_vkbd(struct dm *dm)
+{
+    char path[80], *state;
+
+    snprintf(path, sizeof(path), "backend/vkbd/%u/0/state", dm->config->domid);
+    state = xen_store_read(dm->xen, path);
+    if (state && strcmp(state, "1") == 0)
+        xen_store_write(dm->xen, path, "6");
+    free(state);
+}
+
 /* How the toolstack learns that the device model is ready. */
 static int tell_running(struct dm *dm)
 {
@@ -55,21 +70,6 @@ static int tell_running(struct dm *dm)
     if (rc)
         log_error("cannot write %s in xenstore: %s", path, strerror(-rc));
     return rc;
-}
-
-/*
- * The toolstack makes a paravirtual keyboard for every guest, and only the device model could serve
- * it. A closed back end lets the guest's driver give up at once instead of waiting for 30 s.
- */
-static void close_vkbd(struct dm *dm)
-{
-    char path[80], *state;
-
-    snprintf(path, sizeof(path), "backend/vkbd/%u/0/state", dm->config->domid);
-    state = xen_store_read(dm->xen, path);
-    if (state && strcmp(state, "1") == 0)
-        xen_store_write(dm->xen, path, "6");
-    free(state);
 }
 
 static void store_ready(void *opaque, uint32_t events)
