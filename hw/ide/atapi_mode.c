@@ -218,6 +218,7 @@ void atapi_start_stop(struct ide_drive *d)
     if (d->block) {
         block_close_later(d->block);
         d->block = NULL;
+        s->medium = false;
         s->event_removed = true;
         if (d->ide->cd_ejected)
             d->ide->cd_ejected(d->ide->opaque, d->index);

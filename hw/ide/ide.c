@@ -68,6 +68,7 @@ static const struct state_field drive_fields[] = {
     STATE_FIELD(D, sense_key, .max = 15),
     STATE_FIELD(D, asc),
     STATE_FIELD(D, ascq),
+    STATE_FIELD(D, medium),
     STATE_FIELD(D, tray_open),
     STATE_FIELD(D, locked),
     STATE_FIELD(D, media_change, .max = 2),
@@ -130,6 +131,7 @@ static void drive_power_on(struct ide_drive *d)
     state_reset(&ide_drive_desc, d->s);
     ata_power_on(d);
     ide_signature(d);
+    d->s->medium = d->kind == IDE_CDROM && d->block;
 }
 
 static void ide_reset(void *dev)
@@ -144,6 +146,27 @@ static void ide_reset(void *dev)
         drive_power_on(unit(ide, n));
     for (unsigned i = 0; i < 2; i++)
         ide_channel_update_irq(&ide->channel[i]);
+}
+
+/*
+ * The toolstack opens a medium as it was configured, whatever the guest has done since: behind an
+ * open tray it is let go again; one that comes or goes elsewise is a change of medium.
+ */
+static void medium_loaded(struct ide_drive *d)
+{
+    struct ide_drive_state *s = d->s;
+
+    if (s->tray_open && d->block) {
+        block_close_later(d->block);
+        d->block = NULL;
+    }
+    if (d->block && !s->medium) {
+        s->media_change = 1;
+        s->event_new = true;
+    } else if (!d->block && s->medium) {
+        s->event_removed = true;
+    }
+    s->medium = d->block != NULL;
 }
 
 /* Whatever was running belonged to the state before; what the new one says is begun again. */
@@ -161,6 +184,8 @@ static void drive_loaded(struct ide_drive *d)
     }
     if (d->s->unplugged && d->kind != IDE_DISK)
         d->s->unplugged = false;
+    if (d->kind == IDE_CDROM)
+        medium_loaded(d);
     if (ide_present(d) && !ata_phase_possible(d)) {
         log_guest("ide unit %u: the restored command does not fit its drive; aborted", d->index);
         ide_cancel(d);
@@ -465,6 +490,7 @@ static void take_medium(struct ide_drive *d)
         atapi_error(d, SENSE_NOT_READY, ASC_MEDIUM_NOT_PRESENT, 0);
     }
     d->block = NULL;
+    d->s->medium = false;
     block_close_later(medium);
     d->s->event_removed = true;
     d->s->event_new = false;
@@ -496,6 +522,7 @@ int ide_cd_insert(struct ide *ide, unsigned n, struct block *medium)
         return -ENODEV;
     take_medium(d);
     d->block = medium;
+    d->s->medium = medium != NULL;
     d->s->tray_open = false;
     d->s->media_change = 1;
     d->s->event_new = true;

@@ -97,6 +97,7 @@ struct ide_drive_state {
     bool packet_dma;
     bool raw; /* READ CD of whole 2352-byte sectors */
     uint8_t sense_key, asc, ascq;
+    bool medium; /* there is one: what a restored drive finds may differ */
     bool tray_open, locked;
     uint8_t media_change; /* 0; 1: to report "not present", 2: to report "may have changed" */
     bool event_eject, event_new, event_removed;

@@ -39,7 +39,7 @@ static int setup(void **state)
 
     if (!f || loop_create(&f->loop) || workers_create(&f->workers, f->loop, 2))
         return -1;
-    snprintf(f->path, sizeof(f->path), "%s/block.XXXXXX", dir ? dir : "/tmp");
+    snprintf(f->path, sizeof(f->path), "%s/block.XXXXXX", dir ? dir : P_tmpdir);
     close(mkstemp(f->path));
     *state = f;
     return 0;

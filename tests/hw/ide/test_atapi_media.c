@@ -227,6 +227,37 @@ static void test_inquiry_pages(void **state)
     refused(r, CDB(0x12, 0, 0x83, 0, 96), BAD_FIELD);
 }
 
+static void test_restored_drive_finds_another_medium(void **state)
+{
+    struct rig *r = *state;
+    struct ide_drive_state *s = cd(r)->s;
+
+    /* Ejected by the guest before: what the toolstack has opened again is let go. */
+    s->tray_open = true;
+    s->medium = false;
+    device_loaded_all(r->m.env.devices);
+    assert_true(r->ram[2].closed);
+    refused(r, CDB(0x00), NOT_PRESENT);
+    assert_null(machine_save_load(&r->m));
+    assert_true(s->tray_open);
+}
+
+static void test_restored_drive_was_empty(void **state)
+{
+    struct rig *r = *state;
+
+    /* The tray was closed and empty: a medium that is there now has been put in. */
+    cd(r)->s->medium = false;
+    device_loaded_all(r->m.env.devices);
+    refused(r, CDB(0x00), NOT_PRESENT);
+    refused(r, CDB(0x00), MAY_CHANGED);
+    assert_int_equal(good(r, CDB(0x00)), 0);
+    /* Nothing has changed from now on. */
+    assert_null(machine_save_load(&r->m));
+    assert_int_equal(good(r, CDB(0x00)), 0);
+    assert_int_equal(event(r), 0x0202);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +271,8 @@ int main(void)
         CD(test_mode_pages),
         CD(test_configuration_and_dvd_structures),
         CD(test_inquiry_pages),
+        CD(test_restored_drive_finds_another_medium),
+        CD(test_restored_drive_was_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

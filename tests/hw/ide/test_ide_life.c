@@ -270,7 +270,8 @@ static void test_reset_is_bit_identical(void **state)
     rig_settle(r);
     machine_out(&r->m, 0x1f0, 2, 7);
     machine_out(&r->m, 0x376, 1, CTL_NIEN);
-    ide_cd_insert(r->ide, 2, NULL);
+    r->ide->channel[1].drive[0].s->locked = true;
+    r->ide->channel[1].drive[0].s->media_change = 1;
     device_reset_all(r->m.env.devices);
     for (unsigned n = 0; n < 4; n++)
         assert_memory_equal(&before[n], r->ide->channel[n / 2].drive[n % 2].s, sizeof(before[n]));
