@@ -63,13 +63,14 @@ static int hex_digit(char c)
     return -1;
 }
 
-/* "0x0123ab" of exactly `bytes` bytes. */
+/* "0x0123ab": what is missing stays zero, what is too much is left out, as QEMU documents it. */
 static bool unhex(const char *text, uint8_t *out, size_t bytes)
 {
-    if (strncmp(text, "0x", 2) || strlen(text) != 2 + bytes * 2)
+    if (strncmp(text, "0x", 2))
         return false;
-    for (size_t i = 0; i < bytes; i++) {
-        int high = hex_digit(text[2 + i * 2]), low = hex_digit(text[3 + i * 2]);
+    text += 2;
+    for (size_t i = 0; i < bytes && *text; i++, text += 2) {
+        int high = hex_digit(text[0]), low = hex_digit(text[1]);
 
         if (high < 0 || low < 0)
             return false;
@@ -78,6 +79,7 @@ static bool unhex(const char *text, uint8_t *out, size_t bytes)
     return true;
 }
 
+/* The same for base64. */
 static bool unbase64(const char *text, uint8_t *out, size_t bytes)
 {
     uint32_t bits = 0, have = 0;
@@ -93,11 +95,10 @@ static bool unbase64(const char *text, uint8_t *out, size_t bytes)
         if (have < 8)
             continue;
         have -= 8;
-        if (n == bytes)
-            return false;
-        out[n++] = (uint8_t)(bits >> have);
+        if (n < bytes)
+            out[n++] = (uint8_t)(bits >> have);
     }
-    return n == bytes;
+    return true;
 }
 
 static void put_base64(FILE *out, const uint8_t *data, size_t bytes)
