@@ -12,10 +12,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ARENA_MAGIC    0x616e657261646d73ull /* "smdarena" */
-#define ARENA_VERSION  1u
-#define ARENA_OBJECTS  192u
-#define ARENA_ALIGN    64u
+#define ARENA_MAGIC   0x616e657261646d73ull /* "smdarena" */
+#define ARENA_VERSION 1u
+#define ARENA_OBJECTS 192u
+#define ARENA_ALIGN   64u
 
 struct arena_entry {
     char name[ARENA_NAME_MAX];

@@ -14,7 +14,8 @@
 
 struct arena;
 
-/* Returns 0 or -errno. `size` in bytes is all the arena will ever hold (zero pages cost nothing). */
+/* Returns 0 or -errno. `size` in bytes is all the arena will ever hold (zero pages cost nothing).
+ */
 int arena_create(struct arena **out, size_t size);
 void arena_destroy(struct arena *arena);
 

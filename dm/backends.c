@@ -165,8 +165,7 @@ int backends_open_drives(struct dm *dm)
 int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, struct dm_drive *out,
                          char *err, size_t err_size)
 {
-    struct block_options options = {
-        .workers = dm->env.workers, .format = "raw", .read_only = true};
+    struct block_options options = {.workers = dm->env.workers, .format = "raw", .read_only = true};
     int rc = block_open_fd(&out->block, medium->fd, medium->filename, &options, err, err_size);
 
     close(medium->fd);
@@ -218,8 +217,8 @@ int backends_open_qmp(struct dm *dm)
     }
     for (unsigned i = 0; i < config->monitor_count; i++) {
         const struct config_chardev *c = &config->chardev[config->monitor[i].chardev];
-        unsigned flags = (takes_events(c) ? 0 : QMP_NO_EVENTS) |
-                         (config->monitor[i].pretty ? QMP_PRETTY : 0);
+        unsigned flags =
+            (takes_events(c) ? 0 : QMP_NO_EVENTS) | (config->monitor[i].pretty ? QMP_PRETTY : 0);
         int rc;
 
         if (c->kind != CONFIG_CHARDEV_UNIX || !c->server) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What QMP asks of the machine: the guest's life, its devices, its input. Drives: control_block.c */
+/* What QMP asks of the machine: the guest's life, its devices, its input. Drives: control_block.c
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,8 +164,8 @@ static void each_cpu(void *opaque, void (*each)(void *to, const struct qmp_cpu *
     struct dm *dm = opaque;
 
     for (unsigned i = 0; i < dm->config->maxvcpus; i++) {
-        bool online = dm->machine->pm ? piix4_cpu_is_online(dm->machine->pm, i)
-                                      : i < dm->config->vcpus;
+        bool online =
+            dm->machine->pm ? piix4_cpu_is_online(dm->machine->pm, i) : i < dm->config->vcpus;
 
         each(to, &(struct qmp_cpu){.index = i, .online = online});
     }

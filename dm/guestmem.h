@@ -18,7 +18,8 @@
 #define GUEST_PAGE_SIZE  (1u << GUEST_PAGE_SHIFT)
 
 struct guestmem_ops {
-    /* Map n frames in a row, read/write; err[i] is 0 or -errno for each. NULL when none could be. */
+    /* Map n frames in a row, read/write; err[i] is 0 or -errno for each. NULL when none could be.
+     */
     void *(*map)(void *opaque, const uint64_t *gfns, size_t n, int *err);
     void (*unmap)(void *opaque, void *addr, size_t n);
     void (*modified)(void *opaque, uint64_t first_gfn, uint64_t n);

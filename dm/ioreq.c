@@ -42,7 +42,7 @@ struct ioreq_server {
     struct loop_fd fd;
     struct loop_work more; /* the ring had more than one turn's worth */
     unsigned vcpus;
-    uint32_t ring_port;                  /* local ports */
+    uint32_t ring_port; /* local ports */
     uint32_t vcpu_port[IOREQ_VCPUS_MAX];
     unsigned bound;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The ring of buffered writes, by the hypervisor's index rules (public/hvm/ioreq.h, atomic mode). */
+/* The ring of buffered writes, by the hypervisor's index rules (public/hvm/ioreq.h, atomic mode).
+ */
 #ifndef DM_IOREQ_RING_H
 #define DM_IOREQ_RING_H
 

@@ -16,9 +16,9 @@
 #define PORT_REGIONS 255u /* as many as a byte can name */
 #define MMIO_REGIONS 64u
 /* Xen keeps at most this many ranges a server and kind, after joining those that touch. */
-#define CLAIMS_MAX   256u
+#define CLAIMS_MAX 256u
 /* Guest-physical addresses have at most 52 bits. */
-#define MEMORY_END   (1ull << 52)
+#define MEMORY_END (1ull << 52)
 
 struct iospace {
     struct io_claim_ops claims;
@@ -289,8 +289,8 @@ static int claim(struct iospace *io, enum io_kind kind, uint64_t start, uint64_t
 
 static int refuse(const struct io_region *region, const struct io_region *other)
 {
-    log_guest("%s at %#" PRIx64 "+%#" PRIx64 " overlaps %s at %#" PRIx64 "+%#" PRIx64,
-              region->name, region->base, region->length, other->name, other->base, other->length);
+    log_guest("%s at %#" PRIx64 "+%#" PRIx64 " overlaps %s at %#" PRIx64 "+%#" PRIx64, region->name,
+              region->base, region->length, other->name, other->base, other->length);
     return -EEXIST;
 }
 

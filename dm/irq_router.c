@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define ISA_LINES   16u
-#define SLOTS       32u
-#define PINS        4u
-#define INTX_FIRST  ISA_LINES
+#define ISA_LINES      16u
+#define SLOTS          32u
+#define PINS           4u
+#define INTX_FIRST     ISA_LINES
 #define PLATFORM_LINES (ISA_LINES + SLOTS * PINS)
-#define SCI         9u
+#define SCI            9u
 
 /* A source is one bit of the set that holds its platform line up. */
 #define SOURCES_MAX 8u

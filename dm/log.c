@@ -89,8 +89,8 @@ void log_write_guest(struct log_site *site, const char *fmt, ...)
     if (now - site->last_ns >= SECOND_NS) {
         uint64_t earned = (now - site->last_ns) / SECOND_NS;
 
-        site->tokens = earned + site->tokens > SITE_BURST ? SITE_BURST
-                                                          : site->tokens + (uint32_t)earned;
+        site->tokens =
+            earned + site->tokens > SITE_BURST ? SITE_BURST : site->tokens + (uint32_t)earned;
         site->last_ns = now;
     }
     if (site->tokens == 0) {
@@ -106,6 +106,5 @@ void log_write_guest(struct log_site *site, const char *fmt, ...)
     guest_bytes += put_line("guest: ", fmt, ap, true);
     va_end(ap);
     if (guest_bytes >= LOG_GUEST_TOTAL)
-        note("this guest has caused %zu bytes of log; nothing more is written for it",
-             guest_bytes);
+        note("this guest has caused %zu bytes of log; nothing more is written for it", guest_bytes);
 }

@@ -283,15 +283,17 @@ static void wait_for_events(struct loop *loop, int64_t wait_ns)
     loop->nevents =
         epoll_pwait2(loop->epoll, loop->event, EVENTS_A_TURN, wait_ns < 0 ? NULL : &ts, NULL);
     if (loop->nevents < 0 && errno == ENOSYS) /* before Linux 5.11 */
-        loop->nevents = epoll_wait(loop->epoll, loop->event, EVENTS_A_TURN,
-                                   wait_ns < 0                  ? -1
-                                   : wait_ns > 1000000 * 60000L ? 60000
-                                                                : (int)((wait_ns + 999999) / 1000000));
+        loop->nevents =
+            epoll_wait(loop->epoll, loop->event, EVENTS_A_TURN,
+                       wait_ns < 0                  ? -1
+                       : wait_ns > 1000000 * 60000L ? 60000
+                                                    : (int)((wait_ns + 999999) / 1000000));
     if (loop->nevents < 0)
         loop->nevents = 0;
 }
 
-/* ---- wake-ups and deferred work ---------------------------------------------------------------- */
+/* ---- wake-ups and deferred work ----------------------------------------------------------------
+ */
 
 void loop_wake(struct loop *loop)
 {
@@ -413,7 +415,8 @@ int loop_signal(struct loop *loop, int signum, void (*handler)(void *opaque, int
     return loop_fd_add(loop, &loop->signal_fd, fd, EPOLLIN, signal_ready, loop);
 }
 
-/* ---- the loop itself -------------------------------------------------------------------------- */
+/* ---- the loop itself --------------------------------------------------------------------------
+ */
 
 int loop_create(struct loop **out)
 {

@@ -118,8 +118,7 @@ static void cd_ejected(void *opaque, unsigned unit)
 
 static int make_ide(struct dm *dm, struct machine *m)
 {
-    struct ide_config ide = {
-        .devfn = PCI_DEVFN(1, 1), .cd_ejected = cd_ejected, .opaque = dm};
+    struct ide_config ide = {.devfn = PCI_DEVFN(1, 1), .cd_ejected = cd_ejected, .opaque = dm};
     int rc;
 
     for (unsigned u = 0; u < IDE_UNITS; u++) {

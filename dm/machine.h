@@ -7,7 +7,7 @@
 
 struct machine {
     struct pci_bus *pci;
-    struct piix4_pm *pm;     /* NULL without ACPI */
+    struct piix4_pm *pm; /* NULL without ACPI */
     struct i8042 *i8042;
     struct ide *ide;
     struct vga *vga;         /* NULL with vga=none */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* slimdm: the device model of one Xen HVM guest. What it is asked for, and what it answers at once. */
+/* slimdm: the device model of one Xen HVM guest. What it is asked for, and what it answers at once.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -72,6 +73,22 @@ static void fill_standard_descriptors(void)
         close(fd);
 }
 
+/* SLIMDM_LOG=error|warning|info|debug: how much is said; libxl passes its environment on. */
+static void set_log_level(void)
+{
+    static const char *const name[] = {"error", "warning", "info", "debug"};
+    const char *wanted = getenv("SLIMDM_LOG");
+
+    for (size_t i = 0; wanted && i < sizeof(name) / sizeof(name[0]); i++) {
+        if (strcmp(wanted, name[i]) == 0) {
+            log_set_level((enum log_level)i);
+            return;
+        }
+    }
+    if (wanted && *wanted)
+        log_warn("SLIMDM_LOG=%s: expected error, warning, info or debug", wanted);
+}
+
 static int run(const struct config *config)
 {
     switch (config->mode) {
@@ -102,6 +119,7 @@ int main(int argc, char **argv)
     int status = 1;
 
     fill_standard_descriptors();
+    set_log_level();
     if (config_parse(argc, argv, &config, &msgs)) {
         log_error("%s", msgs.error ? msgs.error : "out of memory");
     } else {

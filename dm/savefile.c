@@ -13,7 +13,7 @@
 #define MAGIC_BYTES  8u
 #define HEADER_BYTES (MAGIC_BYTES + 16u)
 /* What QEMU's saved states begin with: the likeliest stranger, worth a message of its own. */
-#define QEMU_MAGIC   "QEVM"
+#define QEMU_MAGIC "QEVM"
 
 static int fail(char *err, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static int fail(char *err, int rc, const char *fmt, ...)
@@ -316,8 +316,7 @@ static int decode_fields(struct reader *r, const struct object_head *h, struct t
         if (fh.type != field->type || fh.count != field->count)
             return fail(err, -EINVAL, "%s.%s: type %u, %u elements; expected type %u, %u elements",
                         h->name, fh.name, fh.type, fh.count, field->type, field->count);
-        memset((uint8_t *)t->copy + field->offset, 0,
-               field->count * state_type_size(field->type));
+        memset((uint8_t *)t->copy + field->offset, 0, field->count * state_type_size(field->type));
         for (uint32_t i = 0; i < fh.stored && !r->failed; i++)
             state_set(field, t->copy, i, take_int(r, state_type_size(field->type)));
     }

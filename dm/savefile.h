@@ -26,9 +26,9 @@
 /* The stream in memory, owned by the caller (free()). Returns 0 or -errno. */
 int savefile_encode(struct arena *arena, void **buf, size_t *len);
 
-/* Replaces the state of every object, or changes nothing and says why in err. Returns 0 or -errno. */
-int savefile_decode(struct arena *arena, const void *buf, size_t len,
-                    char err[SAVEFILE_ERROR_MAX]);
+/* Replaces the state of every object, or changes nothing and says why in err. Returns 0 or -errno.
+ */
+int savefile_decode(struct arena *arena, const void *buf, size_t len, char err[SAVEFILE_ERROR_MAX]);
 
 /* Prints a stream readably, whatever made it. Returns 0 or -errno with err set. */
 int savefile_print(const void *buf, size_t len, FILE *out, char err[SAVEFILE_ERROR_MAX]);

@@ -56,17 +56,27 @@ struct state_desc {
 };
 
 #define STATE_TYPE(x)                                                                              \
-    _Generic((x), uint8_t: STATE_U8, uint16_t: STATE_U16, uint32_t: STATE_U32, uint64_t: STATE_U64, \
-        bool: STATE_BOOL)
+    _Generic((x), uint8_t                                                                          \
+             : STATE_U8, uint16_t                                                                  \
+             : STATE_U16, uint32_t                                                                 \
+             : STATE_U32, uint64_t                                                                 \
+             : STATE_U64, bool                                                                     \
+             : STATE_BOOL)
 #define STATE_FIELD(S, member, ...)                                                                \
-    {.name = #member, .type = STATE_TYPE(((S *)0)->member), .offset = offsetof(S, member),         \
-     .count = 1, ##__VA_ARGS__}
+    {                                                                                              \
+        .name = #member, .type = STATE_TYPE(((S *)0)->member), .offset = offsetof(S, member),      \
+        .count = 1, ##__VA_ARGS__                                                                  \
+    }
 #define STATE_ARRAY(S, member, ...)                                                                \
-    {.name = #member, .type = STATE_TYPE(((S *)0)->member[0]), .offset = offsetof(S, member),      \
-     .count = sizeof(((S *)0)->member) / sizeof(((S *)0)->member[0]), ##__VA_ARGS__}
+    {                                                                                              \
+        .name = #member, .type = STATE_TYPE(((S *)0)->member[0]), .offset = offsetof(S, member),   \
+        .count = sizeof(((S *)0)->member) / sizeof(((S *)0)->member[0]), ##__VA_ARGS__             \
+    }
 #define STATE_DESC(kind_, version_, S, table, check_)                                              \
-    {.kind = (kind_), .version = (version_), .size = sizeof(S), .fields = (table),                 \
-     .nfields = sizeof(table) / sizeof((table)[0]), .check = (check_)}
+    {                                                                                              \
+        .kind = (kind_), .version = (version_), .size = sizeof(S), .fields = (table),              \
+        .nfields = sizeof(table) / sizeof((table)[0]), .check = (check_)                           \
+    }
 
 /* Bytes of one element of this type. */
 size_t state_type_size(enum state_type type);

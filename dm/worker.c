@@ -9,7 +9,7 @@
 /* An idle thread costs a stack: it leaves after this many seconds. */
 #define IDLE_SECONDS 3
 /* Jobs are single system calls or an image encoder: small stacks do. */
-#define STACK_BYTES  (256u << 10)
+#define STACK_BYTES (256u << 10)
 
 struct workers {
     struct loop *loop;

@@ -10,10 +10,10 @@
 struct xen_vram;
 
 struct xen_vram_config {
-    uint64_t size;          /* bytes */
-    uint64_t ram_bytes;     /* the guest's RAM without video memory */
-    uint64_t ram_below_4g;  /* where its low part ends at the latest */
-    bool restored;          /* the frames have come with the guest: see vram.h */
+    uint64_t size;         /* bytes */
+    uint64_t ram_bytes;    /* the guest's RAM without video memory */
+    uint64_t ram_below_4g; /* where its low part ends at the latest */
+    bool restored;         /* the frames have come with the guest: see vram.h */
 };
 
 /* Returns 0 or -errno with err set. `mem` is told of writes; both outlive the video memory. */

@@ -194,7 +194,8 @@ const struct device_type *device_type_find(const char *name);
 void devices_finish(struct parser *p);
 
 /* cmdline_pci.c: adds a function, at addr= of kv (may be NULL) or at the lowest free slot. */
-int config_pci_add(struct parser *p, enum config_pci_kind kind, const char *driver, struct keyval *kv);
+int config_pci_add(struct parser *p, enum config_pci_kind kind, const char *driver,
+                   struct keyval *kv);
 /* At a place the machine fixes. */
 int pci_add_fixed(struct parser *p, enum config_pci_kind kind, const char *driver, unsigned slot,
                   unsigned function);

@@ -127,7 +127,8 @@ static void place(struct parser *p, struct config_pci *pci, const char *addr)
              other->driver);
 }
 
-int config_pci_add(struct parser *p, enum config_pci_kind kind, const char *driver, struct keyval *kv)
+int config_pci_add(struct parser *p, enum config_pci_kind kind, const char *driver,
+                   struct keyval *kv)
 {
     struct config_pci *pci = pci_new(p, kind, driver);
     const char *bus, *id, *addr = NULL;

@@ -194,9 +194,9 @@ enum config_netdev_kind { CONFIG_NETDEV_TAP, CONFIG_NETDEV_STREAM, CONFIG_NETDEV
 struct config_netdev {
     const char *id;
     enum config_netdev_kind kind;
-    const char *ifname;              /* TAP: interface to create, NULL with fd */
-    int fd;                          /* an open descriptor, or -1 */
-    const char *bridge;              /* informative: the toolstack does the bridging */
+    const char *ifname; /* TAP: interface to create, NULL with fd */
+    int fd;             /* an open descriptor, or -1 */
+    const char *bridge; /* informative: the toolstack does the bridging */
     bool vnet_hdr;
     /* STREAM and DGRAM: UNIX path or host and port; NULL = not given */
     const char *path, *host, *port;

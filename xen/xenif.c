@@ -127,8 +127,8 @@ int xen_restrict(struct xen *xen)
 int xen_ioreq_create(struct xen *xen, uint16_t *id)
 {
     ioservid_t server = 0;
-    int rc = xendevicemodel_create_ioreq_server(xen->dmod, xen->domid,
-                                                HVM_IOREQSRV_BUFIOREQ_ATOMIC, &server);
+    int rc = xendevicemodel_create_ioreq_server(xen->dmod, xen->domid, HVM_IOREQSRV_BUFIOREQ_ATOMIC,
+                                                &server);
 
     *id = server;
     return result(rc);
@@ -156,12 +156,12 @@ static int map_by_gfn(struct xen *xen, uint16_t id, struct xen_ioreq_pages *page
 
     if (xendevicemodel_get_ioreq_server_info(xen->dmod, xen->domid, id, &slots, &ring, &port))
         return -errno;
-    pages->slots = xenforeignmemory_map(xen->fmem, xen->domid, PROT_READ | PROT_WRITE, 1, &slots,
-                                        NULL);
+    pages->slots =
+        xenforeignmemory_map(xen->fmem, xen->domid, PROT_READ | PROT_WRITE, 1, &slots, NULL);
     if (!pages->slots)
         return -errno;
-    pages->ring = xenforeignmemory_map(xen->fmem, xen->domid, PROT_READ | PROT_WRITE, 1, &ring,
-                                       NULL);
+    pages->ring =
+        xenforeignmemory_map(xen->fmem, xen->domid, PROT_READ | PROT_WRITE, 1, &ring, NULL);
     if (!pages->ring) {
         int rc = -errno;
 
@@ -212,8 +212,8 @@ int xen_ioreq_enable(struct xen *xen, uint16_t id, bool enable)
 
 int xen_ioreq_claim(struct xen *xen, uint16_t id, bool memory, uint64_t start, uint64_t end)
 {
-    return result(xendevicemodel_map_io_range_to_ioreq_server(xen->dmod, xen->domid, id, memory,
-                                                              start, end));
+    return result(
+        xendevicemodel_map_io_range_to_ioreq_server(xen->dmod, xen->domid, id, memory, start, end));
 }
 
 int xen_ioreq_release(struct xen *xen, uint16_t id, bool memory, uint64_t start, uint64_t end)
@@ -305,8 +305,7 @@ void xen_unmap_frames(struct xen *xen, void *addr, size_t n)
 
 int xen_modified(struct xen *xen, uint64_t first_gfn, uint64_t n)
 {
-    return result(
-        xendevicemodel_modified_memory(xen->dmod, xen->domid, first_gfn, (uint32_t)n));
+    return result(xendevicemodel_modified_memory(xen->dmod, xen->domid, first_gfn, (uint32_t)n));
 }
 
 /* One of the two reservation commands on single frames, as many as one buffer names at a time. */
@@ -378,9 +377,8 @@ int xen_pin_write_back(struct xen *xen, uint64_t first_gfn, uint64_t last_gfn, b
 
 int xen_set_read_only(struct xen *xen, uint64_t first_gfn, uint64_t n, bool read_only)
 {
-    return result(xendevicemodel_set_mem_type(xen->dmod, xen->domid,
-                                              read_only ? HVMMEM_ram_ro : HVMMEM_ram_rw, first_gfn,
-                                              (uint32_t)n));
+    return result(xendevicemodel_set_mem_type(
+        xen->dmod, xen->domid, read_only ? HVMMEM_ram_ro : HVMMEM_ram_rw, first_gfn, (uint32_t)n));
 }
 
 /* ---- the domain ----------------------------------------------------------------------------- */

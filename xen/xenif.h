@@ -26,11 +26,11 @@ int xen_restrict(struct xen *xen);
 
 /* The two pages the hypervisor shares with a server. */
 struct xen_ioreq_pages {
-    void *ring;           /* one page: struct buffered_iopage */
-    void *slots;          /* one page: 128 ioreq_t, indexed by vCPU */
-    uint32_t ring_port;   /* the ring's event channel, guest side */
-    bool by_gfn;          /* mapped the old way: must be mapped before the server is enabled */
-    void *resource;       /* private */
+    void *ring;         /* one page: struct buffered_iopage */
+    void *slots;        /* one page: 128 ioreq_t, indexed by vCPU */
+    uint32_t ring_port; /* the ring's event channel, guest side */
+    bool by_gfn;        /* mapped the old way: must be mapped before the server is enabled */
+    void *resource;     /* private */
 };
 
 /* A server with the atomic buffered ring; *id is what to name it by. */

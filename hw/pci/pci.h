@@ -14,7 +14,7 @@
 
 #define PCI_DEVFN(device, function) ((uint8_t)((device) << 3 | (function)))
 #define PCI_SLOT(devfn)             ((devfn) >> 3)
-#define PCI_FUNC(devfn)             ((devfn) & 7)
+#define PCI_FUNC(devfn)             ((devfn)&7)
 
 /* Configuration registers by their names in the PCI Local Bus Specification. */
 enum {
@@ -43,7 +43,13 @@ enum {
 
 #define PCI_UNMAPPED UINT64_MAX
 
-enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM, PCI_BAR_MEM_PREFETCH, PCI_BAR_EXPANSION };
+enum pci_bar_kind {
+    PCI_BAR_NONE,
+    PCI_BAR_IO,
+    PCI_BAR_MEM,
+    PCI_BAR_MEM_PREFETCH,
+    PCI_BAR_EXPANSION
+};
 
 struct pci_bar {
     enum pci_bar_kind kind;
@@ -86,7 +92,8 @@ struct pci_function {
 
     /* Owned by the bus. */
     struct pci_function_state *state;
-    uint8_t write_mask[256]; /* 0x40.. default to all ones; a device may narrow them after pci_add */
+    uint8_t
+        write_mask[256]; /* 0x40.. default to all ones; a device may narrow them after pci_add */
     struct pci_bus *bus;
     struct irq irq;
     bool present;

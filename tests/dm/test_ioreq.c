@@ -222,7 +222,8 @@ static void test_pci_config(void **state)
     struct request rd = {0x0000000800000040, 0, 1, 4, REQUEST_PCI_CONFIG, true, false, false};
     struct request bus1 = {0x0000010800000000, 0, 1, 4, REQUEST_PCI_CONFIG, true, false, false};
     struct request rep = {0x0000000800000000, 0x9000, 3, 4, REQUEST_PCI_CONFIG, true, true, false};
-    struct request outs = {0x0000000800000000, 0x9000, 3, 4, REQUEST_PCI_CONFIG, false, true, false};
+    struct request outs = {0x0000000800000000, 0x9000, 3,    4,
+                           REQUEST_PCI_CONFIG, false,  true, false};
     uint32_t id = 0x70008086;
 
     run(f, &rd);
@@ -262,15 +263,16 @@ static void test_odd_requests(void **state)
     assert_int_equal(guestmem_mapped_frames(f->m.env.mem), 0);
 }
 
-/* ---- the ring, filled as Xen fills it --------------------------------------------------------- */
+/* ---- the ring, filled as Xen fills it ---------------------------------------------------------
+ */
 
 static void post(struct buffered_iopage *page, unsigned type, unsigned size_code, uint32_t addr,
                  uint32_t data)
 {
     buf_ioreq_t *slot = &page->buf_ioreq[page->write_pointer % IOREQ_BUFFER_SLOT_NUM];
 
-    *slot = (buf_ioreq_t){.type = (uint8_t)type, .size = size_code & 3, .addr = addr & 0xfffff,
-                          .data = data};
+    *slot = (buf_ioreq_t){
+        .type = (uint8_t)type, .size = size_code & 3, .addr = addr & 0xfffff, .data = data};
     page->write_pointer++;
     /* Xen's rule of the atomic mode. */
     while (page->read_pointer >= IOREQ_BUFFER_SLOT_NUM) {

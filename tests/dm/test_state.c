@@ -34,7 +34,8 @@ static const struct state_field lamp_fields[] = {
     STATE_ARRAY(struct lamp, hours, .reset = 7),
     STATE_FIELD(struct lamp, serial, .flags = STATE_KEEP),
 };
-static const struct state_desc lamp_desc = STATE_DESC("lamp", 2, struct lamp, lamp_fields, lamp_check);
+static const struct state_desc lamp_desc =
+    STATE_DESC("lamp", 2, struct lamp, lamp_fields, lamp_check);
 
 static const struct state_field old_fields[] = {
     STATE_FIELD(struct lamp, level, .max = 10),
@@ -95,7 +96,8 @@ static void test_flawed_tables(void **unused)
                                                STATE_FIELD(struct lamp, level)};
     static const struct state_field hole[] = {STATE_FIELD(struct lamp, level),
                                               STATE_FIELD(struct lamp, lit)};
-    static const struct state_field reset[] = {STATE_FIELD(struct lamp, level, .max = 3, .reset = 4)};
+    static const struct state_field reset[] = {
+        STATE_FIELD(struct lamp, level, .max = 3, .reset = 4)};
     static const struct state_desc d1 = STATE_DESC("x", 1, struct lamp, twice, NULL);
     static const struct state_desc d2 = STATE_DESC("x", 1, struct lamp, hole, NULL);
     static const struct state_desc d3 = STATE_DESC("x", 1, struct lamp, reset, NULL);
@@ -169,7 +171,8 @@ static void test_damage_is_refused(void **unused)
 
 static void test_refusals_name_the_culprit(void **unused)
 {
-    static const struct state_desc other_desc = STATE_DESC("candle", 1, struct lamp, lamp_fields, NULL);
+    static const struct state_desc other_desc =
+        STATE_DESC("candle", 1, struct lamp, lamp_fields, NULL);
     struct lamp *l, *m;
     struct arena *a = arena_with("lamp0", &lamp_desc, &l);
     struct arena *b;

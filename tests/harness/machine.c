@@ -69,15 +69,16 @@ static bool frame_exists(const struct machine *m, uint64_t gfn)
 static void *map_frames(void *opaque, const uint64_t *gfns, size_t n, int *err)
 {
     struct machine *m = opaque;
-    uint8_t *window = mmap(NULL, n * GUEST_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *window =
+        mmap(NULL, n * GUEST_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (window == MAP_FAILED)
         return NULL;
     for (size_t i = 0; i < n; i++) {
         err[i] = frame_exists(m, gfns[i]) ? 0 : -EINVAL;
-        if (err[i] == 0 && mremap(m->ram + gfns[i] * GUEST_PAGE_SIZE, 0, GUEST_PAGE_SIZE,
-                                  MREMAP_MAYMOVE | MREMAP_FIXED,
-                                  window + i * GUEST_PAGE_SIZE) == MAP_FAILED)
+        if (err[i] == 0 &&
+            mremap(m->ram + gfns[i] * GUEST_PAGE_SIZE, 0, GUEST_PAGE_SIZE,
+                   MREMAP_MAYMOVE | MREMAP_FIXED, window + i * GUEST_PAGE_SIZE) == MAP_FAILED)
             must(-errno, "mremap");
     }
     m->mappings++;
@@ -140,7 +141,8 @@ void machine_fini(struct machine *m)
 
 uint64_t machine_in(struct machine *m, uint16_t port, unsigned size)
 {
-    return io_read(m->env.io, IO_PORT, port, size) & (size >= 8 ? UINT64_MAX : (1ull << 8 * size) - 1);
+    return io_read(m->env.io, IO_PORT, port, size) &
+           (size >= 8 ? UINT64_MAX : (1ull << 8 * size) - 1);
 }
 
 void machine_out(struct machine *m, uint16_t port, unsigned size, uint64_t value)

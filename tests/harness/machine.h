@@ -25,20 +25,20 @@ struct machine {
     uint8_t *ram; /* MACHINE_RAM bytes at guest address 0 */
     uint64_t now; /* ns, both clocks */
 
-    bool isa[16];          /* level of each ISA line as the platform sees it */
+    bool isa[16]; /* level of each ISA line as the platform sees it */
     unsigned isa_rises[16];
     bool intx[32][4];
     unsigned intx_rises[32][4];
 
-    unsigned power[3];     /* events by enum power_event */
-    uint8_t link[4];       /* IRQ of each PIRQ link */
+    unsigned power[3]; /* events by enum power_event */
+    uint8_t link[4];   /* IRQ of each PIRQ link */
     unsigned link_calls;
     bool protected_frames[0x100]; /* last protect() state of the frames below 1 MiB */
 
-    uint64_t hole_gfn;     /* frames [hole_gfn, hole_gfn + hole_frames) do not exist */
+    uint64_t hole_gfn; /* frames [hole_gfn, hole_gfn + hole_frames) do not exist */
     uint64_t hole_frames;
     uint64_t modified_calls;
-    unsigned mappings;     /* maps minus unmaps of guest memory */
+    unsigned mappings; /* maps minus unmaps of guest memory */
 };
 
 void machine_init(struct machine *m);
