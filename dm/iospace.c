@@ -294,13 +294,40 @@ static int refuse(const struct io_region *region, const struct io_region *other)
     return -EEXIST;
 }
 
-/* Ranges as the hypervisor counts them: neighbours that touch are one. */
+/* The registered region with the lowest port at or above `from`, NULL when there is none. */
+static struct io_region *port_region_from(const struct iospace *io, uint64_t from)
+{
+    struct io_region *lowest = NULL;
+
+    for (unsigned id = 1; id <= PORT_REGIONS; id++) {
+        struct io_region *r = io->port_region[id];
+
+        if (r && r->base >= from && (!lowest || r->base < lowest->base))
+            lowest = r;
+    }
+    return lowest;
+}
+
+/* The end of the range that begins with `r` as the hypervisor counts: neighbours that touch are
+ * one. */
+static uint64_t port_range_end(const struct iospace *io, const struct io_region *r)
+{
+    uint64_t end = r->base + r->length;
+
+    while (end < PORTS && io->port[end])
+        end += io->port_region[io->port[end]]->length;
+    return end;
+}
+
 static unsigned port_claims(const struct iospace *io)
 {
     unsigned n = 0;
 
-    for (unsigned p = 0; p < PORTS; p++)
-        n += io->port[p] && (p == 0 || !io->port[p - 1]);
+    for (unsigned id = 1; id <= PORT_REGIONS; id++) {
+        const struct io_region *r = io->port_region[id];
+
+        n += r && (r->base == 0 || !io->port[r->base - 1]);
+    }
     return n;
 }
 
@@ -396,21 +423,16 @@ void iospace_remove(struct iospace *io, struct io_region *region)
 
 int iospace_commit(struct iospace *io)
 {
+    struct io_region *r;
     int rc;
 
     if (io->committed)
         return 0;
-    for (unsigned p = 0; p < PORTS;) {
-        unsigned end = p;
-
-        while (end < PORTS && io->port[end])
-            end++;
-        if (end > p) {
-            rc = claim(io, IO_PORT, p, end - 1);
-            if (rc)
-                return rc;
-        }
-        p = end + 1;
+    for (uint64_t p = 0; (r = port_region_from(io, p));) {
+        p = port_range_end(io, r);
+        rc = claim(io, IO_PORT, r->base, p - 1);
+        if (rc)
+            return rc;
     }
     for (unsigned i = 0; i < io->mmio_count;) {
         uint64_t start = io->mmio[i]->base;
