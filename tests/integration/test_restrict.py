@@ -20,7 +20,7 @@ os.environ["ASAN_OPTIONS"] = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS
 
 
 class Restricted:
-    """A guest of xl create with dm_restrict=1: listening socket by descriptor, -S, chroot, -runas."""
+    """A guest with dm_restrict=1: listening socket by descriptor, -S, chroot, -runas."""
 
     def __init__(self, more=(), **options):
         if os.geteuid() != 0:
