@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,12 +113,22 @@ static int run(const struct config *config)
     return dm_run(config);
 }
 
+/*
+ * The tables of start-up are large and stay nearly empty: in mappings of their own only those pages
+ * count that are used. dm_run() ends this before the guest runs.
+ */
+static void allocate_sparsely(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 16 << 10);
+}
+
 int main(int argc, char **argv)
 {
     struct config_messages msgs;
     struct config *config;
     int status = 1;
 
+    allocate_sparsely();
     fill_standard_descriptors();
     set_log_level();
     if (config_parse(argc, argv, &config, &msgs)) {
