@@ -200,6 +200,9 @@ def _dom0(root, tree, part):
     for path in programs:
         if ".so." in path:
             dom0.file("lib/x86_64-linux-gnu/" + os.path.basename(path), path)
+    # glibc loads this one by itself when a thread is cancelled, as xl does.
+    unwinder = os.path.join(root, "lib/x86_64-linux-gnu/libgcc_s.so.1")
+    dom0.file("lib/x86_64-linux-gnu/libgcc_s.so.1", unwinder)
     _libraries(dom0, root, programs)
     tree.add(dom0, DOM0_MODULES)
     dom0.data("etc/passwd", "root:x:0:0:root:/root:/bin/bash\n"
