@@ -119,6 +119,8 @@ void uart_end_rest(struct uart *u)
 {
     struct uart_state *s = u->s;
 
+    if (s->rx_burst == 0)
+        uart_refill(u);
     s->rx_burst = RX_BURST;
     s->tx_burst = TX_BURST;
     if (s->rest_until == TIMER_NEVER)
@@ -128,7 +130,6 @@ void uart_end_rest(struct uart *u)
     if (s->thre_due && s->tx_count == 0)
         s->thre_latch = true;
     s->thre_due = false;
-    uart_refill(u);
 }
 
 static void rest_over(void *opaque)
@@ -216,8 +217,10 @@ uint8_t uart_read_rbr(struct uart *u)
     if (s->rx_count == 0) {
         s->rx[0] = c;
         rest_receiver(u);
-        uart_refill(u);
     }
+    /* Not for each character; but a driver may leave what is below the trigger level for later. */
+    if (s->rx_count == 0 || (s->rx_count == REFILL_AT && trigger(s) > REFILL_AT))
+        uart_refill(u);
     show_error(s);
     uart_restart_timeout(u);
     return c;

@@ -6,6 +6,7 @@
 #include "hw/serial/uart16550.h"
 
 #define FIFO_DEPTH 16u
+#define REFILL_AT  2u /* what a full FIFO leaves at the highest trigger level */
 #define RX_BURST   256u
 #define TX_BURST   256u
 
