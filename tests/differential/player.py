@@ -97,8 +97,7 @@ def play(dm, lines, images):
             if word == "@label":
                 label = rest
             elif word == "@settle":
-                time.sleep(0.03)
-                g.cmd("clock_step 1000000")
+                settle(g)
                 moves = " ".join("%d%s" % (n, "+" if up else "-") for n, up in g.irqs)
                 g.irqs.clear()
                 note("interrupts", moves)
@@ -123,7 +122,16 @@ def play(dm, lines, images):
     return answers
 
 
-def keyboard(g, patience=0.02):
+def settle(g, patience=0.03):
+    """Waits until no interrupt line has moved for a while."""
+    seen, end = len(g.irqs), time.monotonic() + patience
+    while time.monotonic() < end:
+        g.cmd("clock_step 2000000")
+        if len(g.irqs) != seen:
+            seen, end = len(g.irqs), time.monotonic() + patience
+
+
+def keyboard(g, patience=0.04):
     """What waits in the i8042's output buffer, and what comes up behind it in a moment."""
     result, last = [], time.monotonic()
     while time.monotonic() - last < patience and len(result) < 64:
