@@ -14,6 +14,7 @@ import re
 import shutil
 import struct
 import subprocess
+import time
 
 from . import cpio, elf, modules, packages
 from .progress import say, step
@@ -42,6 +43,9 @@ DOM0_PROGRAMS = """bin/bash bin/ip sbin/bridge sbin/brctl bin/stat usr/bin/socat
 ROMS = ["usr/share/seabios/*.bin", "usr/lib/ipxe/qemu/*.rom"]
 PASSWORD = "slimdm"  # of root in the guest; the hash below is of this word
 PASSWD = "root:$1$slimdm$NVx6z2JnxA40Jrj7yETuy.:0:0:root:/root:/bin/sh\n"
+
+
+DAY = 24 * 3600
 
 
 class Image:
@@ -76,15 +80,13 @@ def obtain():
 
 
 def _prune(cache, folder):
-    """Removes what a build that was cut off left behind, and images older than the one before this
-    one."""
+    """Removes what a build that was cut off left behind, and what was made more than a day ago:
+    a younger one may be in use by another run."""
     for path in glob.glob(os.path.join(cache, "*.part")):
         shutil.rmtree(path)
     for kind in ("image-*", "unpacked-*"):
-        entries = sorted(glob.glob(os.path.join(cache, kind)),
-                         key=lambda path: os.stat(path).st_ctime)
-        for path in entries[:-2]:
-            if path != folder:
+        for path in glob.glob(os.path.join(cache, kind)):
+            if path != folder and os.stat(path).st_ctime < time.time() - DAY:
                 shutil.rmtree(path)
 
 

@@ -24,6 +24,17 @@ def resolve(names):
     apt is asked what it would install on a machine that has nothing, so the answer does not depend
     on what this one has.
     """
+    found = _ask_apt(names)
+    if not found and os.getuid() == 0:  # the lists may be old, or not there at all
+        subprocess.run(["apt-get", "update", "-qq"], stdout=subprocess.DEVNULL)
+        found = _ask_apt(names)
+    if not found:
+        raise PackageError("apt-get knows no way to get %s; 'apt-get update' as root may help"
+                           % " ".join(names))
+    return sorted(found)
+
+
+def _ask_apt(names):
     command = ["apt-get", "-o", "Dir::State::status=/dev/null", "-o", "APT::Install-Recommends=0",
                "-o", "Debug::NoLocking=1", "-o", "Dir::Cache::pkgcache=", "-o",
                "Dir::Cache::srcpkgcache=",
@@ -31,10 +42,7 @@ def resolve(names):
     result = subprocess.run(command, capture_output=True, text=True,
                             env={**os.environ, "LC_ALL": "C"})
     found = re.findall(r"^Inst (\S+) \((\S+) ", result.stdout, re.M)
-    if result.returncode or not found:
-        raise PackageError("apt-get finds no way to get %s; run 'apt-get update' first\n%s"
-                           % (" ".join(names), result.stderr[-400:]))
-    return sorted(found)
+    return found if result.returncode == 0 else []
 
 
 def fetch(pairs):
