@@ -50,8 +50,8 @@ void ide_signature(struct ide_drive *d)
 
     s->count[0] = 1;
     s->lba_low[0] = 1;
-    s->lba_mid[0] = packet ? 0x14 : absent ? 0xff : 0;
-    s->lba_high[0] = packet ? 0xeb : absent ? 0xff : 0;
+    s->lba_mid[0] = packet ? 0x14 : 0;
+    s->lba_high[0] = packet ? 0xeb : 0;
     s->status = absent || packet ? 0 : ATA_READY;
     s->error = absent ? 0 : 1;
 }
