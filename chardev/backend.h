@@ -17,6 +17,10 @@
 /* Room in the buffer before a front that was cut short is called again: a UART's FIFO, escaped. */
 #define CHARDEV_RESUME_ROOM 32u
 
+/* Of the buffer: kept free for what the front holds, so that a stall takes back nothing that has
+ * been accepted. */
+#define CHARDEV_RESERVE 64u
+
 struct chardev_backend {
     const char *name;
     /*

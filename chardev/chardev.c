@@ -8,7 +8,10 @@
  *      |   hang-up, from all      +--------------------------+---------------------------+
  *      +----------------------
  *
- * Absent and stalled take everything and drop the oldest; blocked takes until the buffer is full.
+ * Absent takes everything and drops the oldest: who comes next wants to see how it stands.
+ * Blocked takes until the buffer is full, and the front holds the rest.
+ * Stalled takes everything and drops the newest, as a line does that nobody listens to: what has
+ * been accepted stays, in order.
  */
 #include "chardev/backend.h"
 
@@ -89,44 +92,65 @@ static void append(struct chardev *chr, const uint8_t *data, size_t len)
     chr->count += len;
 }
 
-/* Makes room for `len` <= CHARDEV_BUFFER bytes where nobody takes them; else says what there is. */
+/* What may be added now. The reserve is for what a front holds when its line stalls. */
+static size_t room_left(const struct chardev *chr)
+{
+    size_t limit = CHARDEV_BUFFER - (chr->writable && !chr->stalled ? CHARDEV_RESERVE : 0);
+
+    return chr->count < limit ? limit - chr->count : 0;
+}
+
+/* Makes room for `len` <= CHARDEV_BUFFER bytes where nobody is there; else says what there is. */
 static size_t make_room(struct chardev *chr, size_t len)
 {
-    size_t room = CHARDEV_BUFFER - chr->count;
+    size_t room = room_left(chr);
 
     if (room >= len)
         return len;
-    if (chr->writable && !chr->stalled)
+    if (chr->writable)
         return room;
     chr->dropped += len - room;
     chardev_pop(chr, len - room);
     return len;
 }
 
-/* Returns how much of the data has been taken into the buffer, or dropped for want of a reader. */
+static size_t store_escaped(struct chardev *chr, const uint8_t *data, size_t len)
+{
+    static const uint8_t doubled[2] = {0xff, 0xff};
+    size_t taken;
+
+    for (taken = 0; taken < len; taken++) {
+        size_t need = data[taken] == 0xff ? 2 : 1;
+
+        if (make_room(chr, need) < need)
+            break;
+        append(chr, need == 2 ? doubled : data + taken, need);
+    }
+    return taken;
+}
+
+/* Returns how much of the data has been taken: into the buffer, or dropped as the state says. */
 static size_t store(struct chardev *chr, const uint8_t *data, size_t len)
 {
     size_t taken = 0;
 
     if (chr->escape_ff) {
-        static const uint8_t doubled[2] = {0xff, 0xff};
-
-        for (; taken < len; taken++) {
-            size_t need = data[taken] == 0xff ? 2 : 1;
-
-            if (make_room(chr, need) < need)
-                break;
-            append(chr, need == 2 ? doubled : data + taken, need);
+        taken = store_escaped(chr, data, len);
+    } else {
+        if (!chr->writable && len > CHARDEV_BUFFER) {
+            taken = len - CHARDEV_BUFFER;
+            chr->dropped += taken;
         }
-        return taken;
+        size_t fits = make_room(chr, len - taken < CHARDEV_BUFFER ? len - taken : CHARDEV_BUFFER);
+
+        append(chr, data + taken, fits);
+        taken += fits;
     }
-    if (len > CHARDEV_BUFFER && (!chr->writable || chr->stalled)) {
-        taken = len - CHARDEV_BUFFER;
-        chr->dropped += taken;
+    if (taken < len && chr->stalled) {
+        chr->dropped += len - taken;
+        taken = len;
     }
-    len = make_room(chr, len - taken < CHARDEV_BUFFER ? len - taken : CHARDEV_BUFFER);
-    append(chr, data + taken, len);
-    return taken + len;
+    return taken;
 }
 
 /* One write call: how many bytes went out; 0 when none can now. */
@@ -181,7 +205,7 @@ void chardev_flush(struct chardev *chr)
 
         chardev_pop(chr, put(chr, data, len));
     }
-    if (chr->front_waits && CHARDEV_BUFFER - chr->count >= CHARDEV_RESUME_ROOM)
+    if (chr->front_waits && room_left(chr) >= CHARDEV_RESUME_ROOM)
         resume_front(chr);
     update_watches(chr);
 }

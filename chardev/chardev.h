@@ -8,8 +8,8 @@
  * connected), everything is taken and the newest CHARDEV_BUFFER bytes are kept for whoever comes
  * next. When somebody is there but does not read, the buffer fills, and the next write is cut
  * short: the front holds its bytes, as a UART whose flow is stopped. That lasts while the other
- * end makes progress; after CHARDEV_STALL_NS without any it counts as gone until it moves again,
- * so that a forgotten `less` never stops a guest.
+ * end makes progress; after CHARDEV_STALL_NS without any, what is written to the full buffer is
+ * lost until it moves again, so that a forgotten `less` never stops a guest.
  *
  * Input is pulled: nothing is read from the host object beyond what the front has room for. The
  * rest stays in the kernel, where it stops the sender, and where it outlives this process.

@@ -151,7 +151,7 @@ static void test_transmitter_holds_when_the_line_is_stopped(void **state)
     reg_out(&t, IER, 2);
     reg_in(&t, IIR);
     sent = fill_until_held(&t, 0);
-    assert_true(sent > CHARDEV_BUFFER);
+    assert_true(sent > CHARDEV_BUFFER - 100);
     assert_int_equal(reg_in(&t, LSR) & 0x60, 0);
     assert_false(irq(&t)); /* THRE is no interrupt now */
     assert_int_equal(reg_in(&t, IIR), 0x01);
@@ -190,27 +190,28 @@ static void test_held_fifo_keeps_sixteen_and_survives_save(void **state)
 static void test_stopped_reader_never_hangs_the_guest(void **state)
 {
     static uint8_t got[MIB];
-    size_t n = 0, more;
+    size_t accepted, n = 0, more;
 
-    fill_until_held(&t, 0);
+    accepted = fill_until_held(&t, 0);
     machine_advance(&t.m, CHARDEV_STALL_NS / 2);
     assert_int_equal(reg_in(&t, LSR) & 0x20, 0);
     machine_advance(&t.m, CHARDEV_STALL_NS);
     assert_int_equal(reg_in(&t, LSR) & 0x20, 0x20);
-    /* From now on nothing is held any more, and the newest output survives. */
+    /* From now on nothing is held any more; what does not fit is lost. */
     for (size_t i = 0; i < 200000; i++) {
         reg_out(&t, THR, pattern(i));
         assert_int_equal(reg_in(&t, LSR) & 0x20, 0x20);
     }
-    assert_true(chardev_dropped(t.chr) > 0);
+    assert_true(chardev_dropped(t.chr) > 200000 - 100);
     while ((more = far_read(&t, got + n, sizeof(got) - n)) > 0)
         n += more;
-    assert_true(n >= CHARDEV_BUFFER);
-    for (size_t i = 0; i < CHARDEV_BUFFER; i++)
-        assert_int_equal(got[n - 1 - i], pattern(200000 - 1 - i));
+    /* What had been accepted before is whole, to the last byte that the transmitter held. */
+    assert_in_range(n, accepted, accepted + 64);
+    for (size_t i = 0; i < accepted; i++)
+        assert_int_equal(got[i], (uint8_t)i);
     /* It reads again: held back again, nothing lost. */
     more = fill_until_held(&t, 0);
-    assert_true(more > CHARDEV_BUFFER);
+    assert_true(more > CHARDEV_BUFFER - 100);
 }
 
 static void test_string_output_is_one_piece(void **state)
