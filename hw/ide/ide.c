@@ -126,12 +126,18 @@ static struct ide_drive *unit(const struct ide *ide, unsigned n)
     return (struct ide_drive *)&ide->channel[n / 2].drive[n % 2];
 }
 
-static void drive_power_on(struct ide_drive *d)
+/* On a state that has its reset values. */
+static void drive_first_power_on(struct ide_drive *d)
 {
-    state_reset(&ide_drive_desc, d->s);
     ata_power_on(d);
     ide_signature(d);
     d->s->medium = d->kind == IDE_CDROM && d->block;
+}
+
+static void drive_power_on(struct ide_drive *d)
+{
+    state_reset(&ide_drive_desc, d->s);
+    drive_first_power_on(d);
 }
 
 static void ide_reset(void *dev)
@@ -407,9 +413,11 @@ int ide_create(struct ide **out, const struct dm_env *env, const struct ide_conf
                 ide); /* a bus that knows the function outlives us: this happens at start-up only */
         return rc;
     }
-    for (unsigned n = 0; n < IDE_UNITS; n++)
+    /* The arena's objects are fresh: to reset them would only take the pages of the buffers. */
+    for (unsigned n = 0; n < IDE_UNITS; n++) {
         unit(ide, n)->block = config->unit[n].block;
-    ide_reset(ide);
+        drive_first_power_on(unit(ide, n));
+    }
     *out = ide;
     return 0;
 }
