@@ -52,8 +52,8 @@ class Guest:
                          "device_model_override": machine.dm, "device_model_version": "qemu-xen",
                          **settings}
         if self.settings["vcpus"] == 1:
-            # On dom0's processor: guest and device model take turns anyway, and waking the other
-            # emulated processor for each access costs far more than a switch inside Xen.
+            # On dom0's processor: guest and device model take turns anyway, and a switch inside Xen
+            # does not depend on when the host wakes the thread of another emulated processor.
             self.settings.setdefault("cpus", "0")
         self.name = self.settings["name"]
         self._console = None
