@@ -74,12 +74,13 @@ int lib_ask(int fd, struct rpc *message, int fds[4])
 
 static int attach(void)
 {
-    struct rpc message = {.op = RPC_HELLO_HV};
+    RPC_NOT_CLEARED struct rpc message;
     struct stat st;
     int fds[4], rc, fd = lib_connect();
 
     if (fd < 0)
         return fd;
+    rpc_begin(&message, RPC_HELLO_HV);
     rc = lib_ask(fd, &message, fds);
     if (rc == 0 && fstat(fds[0], &st) == 0) {
         void *p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);

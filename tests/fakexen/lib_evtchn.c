@@ -14,10 +14,12 @@ struct xenevtchn_handle {
 xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
 {
     struct hv_view *v = lib_view();
-    struct rpc message = {.op = RPC_EVT_OPEN, .number = flags};
+    RPC_NOT_CLEARED struct rpc message;
     xenevtchn_handle *h;
     int fds[4] = {-1, -1, -1, -1}, rc;
 
+    rpc_begin(&message, RPC_EVT_OPEN);
+    message.number = flags;
     rc = v ? hv_fault(v, __func__) : -errno;
     if (!rc)
         rc = lib_restricted() ? -EPERM : lib_ask_hv(&message, fds);

@@ -7,7 +7,9 @@
 #ifndef FAKEXEN_RPC_H
 #define FAKEXEN_RPC_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define RPC_ENV  "FAKEXEN_SOCKET"
 #define RPC_DATA 65000
@@ -43,5 +45,15 @@ struct rpc {
 };
 
 #define RPC_HEAD offsetof(struct rpc, data)
+
+/* For a message on the stack of a device model: to clear its data would take 64 KiB of the memory
+ * that measurements look at. */
+#define RPC_NOT_CLEARED __attribute__((uninitialized))
+
+static inline void rpc_begin(struct rpc *message, uint32_t op)
+{
+    memset(message, 0, RPC_HEAD);
+    message->op = op;
+}
 
 #endif
