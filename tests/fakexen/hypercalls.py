@@ -7,6 +7,7 @@ Prints "ok NAME" or "not ok NAME: why" for each check, to its log.
 import ctypes
 import errno
 import os
+import select
 import sys
 import traceback
 
@@ -48,6 +49,9 @@ isa = function("dm", "xendevicemodel_set_isa_irq_level", INT, PTR, U16, ctypes.c
 resource = function("fm", "xenforeignmemory_map_resource", PTR, PTR, U16, ctypes.c_uint,
                     ctypes.c_uint, ctypes.c_ulong, ctypes.c_ulong, PTR, INT, INT)
 fm_map = function("fm", "xenforeignmemory_map", PTR, PTR, U32, INT, ctypes.c_size_t, PTR, PTR)
+ev_fdopen = function("ev", "xenevtchn_fdopen", PTR, PTR, INT, ctypes.c_uint)
+ev_fd = function("ev", "xenevtchn_fd", INT, PTR)
+notify = function("ev", "xenevtchn_notify", INT, PTR, U32)
 bind = function("ev", "xenevtchn_bind_interdomain", INT, PTR, U32, U32)
 unbind = function("ev", "xenevtchn_unbind", INT, PTR, U32)
 pending = function("ev", "xenevtchn_pending", INT, PTR)
@@ -277,8 +281,37 @@ def check(function, *arguments):
     sys.stdout.flush()
 
 
+def before_exec(dm, fm):
+    """a channel that was opened to be kept stays bound when the process becomes another program"""
+    kept, closed = ev_open(None, 1), ev_open(None, 0)
+    ports = []
+    for ev in (kept, closed):
+        s, page = new_server(dm), PTR()
+        assert resource(fm, DOM, 0, s, 0, 2, ctypes.byref(page), 3, 0)
+        assert enable(dm, DOM, s, 1) == 0
+        ports.append(ctypes.cast(page.value + 4096 + 24, ctypes.POINTER(U32))[0])
+    local = bind(kept, DOM, ports[0])
+    assert local > 0 and bind(closed, DOM, ports[1]) > 0
+    os.execv(sys.executable, [sys.executable, __file__, str(ev_fd(kept)), str(local),
+                              str(ports[0]), str(ports[1])])
+
+
+def after_exec(ev, fd, local, kept, closed):
+    """the kept channel goes on with its old port, the other one is free again"""
+    fails(errno.EINVAL, ev_fdopen(None, os.open("/dev/null", os.O_RDONLY), 0))
+    again = ev_fdopen(None, fd, 0)
+    assert again, os.strerror(ctypes.get_errno())
+    assert select.select([fd], [], [], 1)[0] and pending(again) == local
+    assert unmask(again, local) == 0 and notify(again, local) == 0
+    fails(errno.EINVAL, bind(ev, DOM, kept))
+    assert bind(ev, DOM, closed) > 0
+
+
 dm, fm, ev, call, xs = (dm_open(None, 0), fm_open(None, 0), ev_open(None, 0), call_open(None, 0),
                         xs_open(0))
+if len(sys.argv) > 1:
+    check(after_exec, ev, *map(int, sys.argv[1:]))
+    sys.exit(0)
 check(servers, dm)
 check(ranges, dm)
 check(pages, dm, fm)
@@ -286,4 +319,8 @@ check(events, dm, fm, ev)
 check(lines, dm)
 check(memory, dm, fm, call)
 check(store, xs)
-check(restricted, dm, call, xs)
+if os.fork() == 0:
+    check(restricted, dm, call, xs)
+    os._exit(0)
+os.wait()
+check(before_exec, dm, fm)

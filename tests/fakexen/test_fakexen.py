@@ -20,7 +20,7 @@ def libraries():
         log = g.log()
     lines = log.splitlines()
     bad = [line for line in lines if not line.startswith("ok ")]
-    assert status == ("exited", 0) and not bad and len(lines) == 8, "%r\n%s" % (status, log)
+    assert status == ("exited", 0) and not bad and len(lines) == 9, "%r\n%s" % (status, log)
 
 
 @test
