@@ -118,13 +118,22 @@ def fields(text):
     return result
 
 
+BUILD = "the build folder's tests/fakexen"
+
+
+def setting(name, what):
+    if name not in os.environ:
+        raise RuntimeError("the environment lacks %s, the path of %s" % (name, what))
+    return os.path.abspath(os.environ[name])
+
+
 def program(dm):
     if dm == "qemu":
         return QEMU
     if dm == "slimdm":
-        return os.path.abspath(os.environ["SLIMDM"])
+        return setting("SLIMDM", "the program")
     if dm == "answerer":
-        return os.path.join(os.path.abspath(os.environ["FAKEXEN"]), "answerer")
+        return os.path.join(setting("FAKEXEN", BUILD), "answerer")
     return os.path.abspath(dm)
 
 
@@ -148,7 +157,7 @@ class Guest:
                  disk=None, disks=(), cdrom=None, vga="cirrus", serial="pty", boot="d",
                  paused=False, machine="xenfv", start=True, ready=True, before=None, preload=None,
                  pass_fds=(), timeout=20.0):
-        self.build = os.path.abspath(os.environ["FAKEXEN"])
+        self.build = setting("FAKEXEN", BUILD)
         self.dir = tempfile.mkdtemp(prefix="fx-")
         self.domid, self.vcpus, self.paused, self.ram = domid, vcpus, paused, ram
         self.log_path = os.path.join(self.dir, "dm.log")
