@@ -115,11 +115,13 @@ static int run(const struct config *config)
 
 /*
  * The tables of start-up are large and stay nearly empty: in mappings of their own only those pages
- * count that are used. dm_run() ends this before the guest runs.
+ * count that are used. (They would still go into a heap that has room for them.) dm_run() ends this
+ * before the guest runs.
  */
 static void allocate_sparsely(void)
 {
     mallopt(M_MMAP_THRESHOLD, 16 << 10);
+    mallopt(M_TOP_PAD, 12 << 10);
 }
 
 int main(int argc, char **argv)

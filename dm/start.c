@@ -298,6 +298,7 @@ static void allocate_for_speed(void)
 {
     mallopt(M_MMAP_THRESHOLD, 512 << 10);
     mallopt(M_TRIM_THRESHOLD, 512 << 10);
+    mallopt(M_TOP_PAD, 128 << 10);
 }
 
 int dm_run(const struct config *config)
