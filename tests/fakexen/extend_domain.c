@@ -223,7 +223,7 @@ static void x_ready(struct guest *g, const struct args *a, FILE *out)
         for (int id = 0; !store && id < HV_SERVERS; id++)
             ready = ready || g->hv->server[id].enabled;
         if (ready) {
-            fprintf(out, "OK ns=%" PRId64 "\n", now_ns() - start);
+            fprintf(out, "OK ns=%" PRId64 " cpu=%" PRIu64 "\n", now_ns() - start, dm_cpu_ns(g));
             return;
         }
         if (!dm_alive(g)) {

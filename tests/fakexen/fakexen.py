@@ -168,7 +168,8 @@ class Guest:
         self.sock = None
         self.controller = None
         self.buffer = b""
-        self.ready_ns = None
+        self.ready_ns = None   # how long wait_ready() took
+        self.ready_cpu = None  # the device model's processor time then
         if argv is None and dm != "answerer":
             argv = self.libxl_argv(disk, disks, cdrom, vga, serial, boot, machine) + list(args)
         elif argv is None:
@@ -239,6 +240,7 @@ class Guest:
         except Failed as e:
             raise Failed("%s; its log:\n%s" % (e, self.log())) from None
         self.ready_ns = fields(reply)["ns"]
+        self.ready_cpu = fields(reply)["cpu"]
 
     def status(self, timeout=0.0):
         """('running', pid), ('exited', code) or ('killed', signal).
