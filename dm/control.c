@@ -269,6 +269,8 @@ static void screendump(void *opaque, int fd, enum qmp_picture format, struct qmp
         qmp_reply_fail(reply, QMP_GENERIC_ERROR, "the guest has no display (vga=none)");
         return;
     }
+    if (dm->run_state == QMP_STATE_RUNNING)
+        ioreq_drain(dm->ioreq);
     rc = ui_screendump_fd(dm->machine->display, dm->env.workers, fd,
                           format == QMP_PICTURE_PNG ? IMAGE_PNG : IMAGE_PPM, screen_written, reply);
     if (rc)

@@ -59,7 +59,7 @@ static void set_state(volatile ioreq_t *slot, uint8_t flags, uint8_t state)
     *flags_of(slot) = (uint8_t)((flags & ~FLAGS_STATE) | state);
 }
 
-static void drain_ring(struct ioreq_server *q)
+void ioreq_drain(struct ioreq_server *q)
 {
     if (ioreq_ring_drain(q->pages.ring, q->target))
         loop_defer(q->loop, &q->more);
@@ -87,7 +87,7 @@ static void serve(struct ioreq_server *q, unsigned vcpu)
     set_state(slot, flags, STATE_IOREQ_INPROCESS);
 
     /* Buffered writes of any vCPU came before this request. */
-    drain_ring(q);
+    ioreq_drain(q);
     request_execute(q->target, &req);
 
     if (req.read && !req.data_is_ptr)
@@ -101,7 +101,7 @@ static void serve(struct ioreq_server *q, unsigned vcpu)
 
 void ioreq_answer_all(struct ioreq_server *q)
 {
-    drain_ring(q);
+    ioreq_drain(q);
     for (unsigned v = 0; v < q->vcpus; v++)
         serve(q, v);
 }
@@ -109,7 +109,7 @@ void ioreq_answer_all(struct ioreq_server *q)
 static void serve_port(struct ioreq_server *q, uint32_t port)
 {
     if (port == q->ring_port) {
-        drain_ring(q);
+        ioreq_drain(q);
         return;
     }
     for (unsigned v = 0; v < q->vcpus; v++) {
@@ -141,7 +141,7 @@ static void more_work(void *opaque)
     struct ioreq_server *q = opaque;
 
     if (q->started)
-        drain_ring(q);
+        ioreq_drain(q);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */

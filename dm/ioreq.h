@@ -28,6 +28,9 @@ int ioreq_create(struct ioreq_server **out, struct xen *xen, struct loop *loop,
 /* Answers everything that waits now, started or not: before devices go. */
 void ioreq_answer_all(struct ioreq_server *ioreq);
 
+/* Does the buffered writes that wait: before somebody looks at the screen. */
+void ioreq_drain(struct ioreq_server *ioreq);
+
 /* Answers what waits, then destroys the server. NULL is allowed. */
 void ioreq_destroy(struct ioreq_server *ioreq);
 

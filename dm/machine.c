@@ -262,9 +262,6 @@ static int make_vram(struct dm *dm)
     char err[200];
     int rc;
 
-    /* A BAR has a power of two; what the toolstack has set aside is the most that there is. */
-    while (vram.size & (vram.size - 1))
-        vram.size &= vram.size - 1;
     rc = xen_vram_create(&dm->vram, dm->xen, dm->env.mem, &vram, err, sizeof(err));
     if (rc)
         log_error("%s", err);
