@@ -207,6 +207,15 @@ static void iov_to_buf(const struct iovec *iov, unsigned niov, uint8_t *buf)
     }
 }
 
+/*
+ * Nothing was there to be read at this place. Behind the end of an image whose last sector is not
+ * whole there are zeros; an image that has become shorter than it was has lost data, and says so.
+ */
+static int end_of_file(const struct block *block, uint64_t offset)
+{
+    return offset < block->size ? -EIO : 0;
+}
+
 static bool is_data(const struct block_request *req)
 {
     return req->op == BLOCK_READ || req->op == BLOCK_WRITE;
@@ -272,6 +281,10 @@ static int request_nowait(struct block *block, struct block_request *req)
         if (n == 0 && !reading)
             return -EAGAIN;
         if (n == 0) {
+            int error = end_of_file(block, req->offset + req->done);
+
+            if (error)
+                return error;
             iov_zero(req->iov, req->niov);
             req->done = req->bytes;
             return 0;
@@ -297,6 +310,10 @@ static int worker_read(struct block_request *req)
         if (n < 0)
             return (int)n;
         if (n == 0) {
+            int error = end_of_file(block, req->offset + req->done);
+
+            if (error)
+                return error;
             memset(buf, 0, iov.iov_len);
             n = (ssize_t)iov.iov_len;
         }
