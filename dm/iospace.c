@@ -26,6 +26,7 @@ struct iospace {
     uint64_t unclaimed;
     uint8_t port[PORTS];
     struct io_region *port_region[PORT_REGIONS + 1];
+    unsigned port_last; /* no region had a higher number so far */
     struct io_region *mmio[MMIO_REGIONS];
     unsigned mmio_count;
     unsigned mmio_hit;
@@ -299,7 +300,7 @@ static struct io_region *port_region_from(const struct iospace *io, uint64_t fro
 {
     struct io_region *lowest = NULL;
 
-    for (unsigned id = 1; id <= PORT_REGIONS; id++) {
+    for (unsigned id = 1; id <= io->port_last; id++) {
         struct io_region *r = io->port_region[id];
 
         if (r && r->base >= from && (!lowest || r->base < lowest->base))
@@ -323,7 +324,7 @@ static unsigned port_claims(const struct iospace *io)
 {
     unsigned n = 0;
 
-    for (unsigned id = 1; id <= PORT_REGIONS; id++) {
+    for (unsigned id = 1; id <= io->port_last; id++) {
         const struct io_region *r = io->port_region[id];
 
         n += r && (r->base == 0 || !io->port[r->base - 1]);
@@ -353,6 +354,8 @@ static int add_port(struct iospace *io, struct io_region *region)
             return rc;
     }
     io->port_region[id] = region;
+    if (id > io->port_last)
+        io->port_last = id;
     memset(io->port + region->base, (int)id, region->length);
     return 0;
 }
