@@ -51,10 +51,6 @@ class Guest:
                          "on_reboot": "restart", "on_crash": "destroy",
                          "device_model_override": machine.dm, "device_model_version": "qemu-xen",
                          **settings}
-        if self.settings["vcpus"] == 1:
-            # On dom0's processor: guest and device model take turns anyway, and a switch inside Xen
-            # does not depend on when the host wakes the thread of another emulated processor.
-            self.settings.setdefault("cpus", "0")
         self.name = self.settings["name"]
         self._console = None
         self._commands = 0
