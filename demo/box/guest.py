@@ -176,6 +176,15 @@ class Guest:
                              % (command, result.status, result.output))
         return result.output
 
+    def md5(self, command, seconds=60):
+        """Runs a command whose output ends in md5sum; returns the sum. The kernel may put a message
+        of its own between."""
+        output = self.sh(command, seconds)
+        found = re.search(r"\b([0-9a-f]{32})  -", output)
+        if not found:
+            raise GuestError("no checksum in: " + output)
+        return found.group(1)
+
     def screenshot(self, path):
         """Puts a PNG of the guest's screen into the file path of the host, taken by the device
         model."""

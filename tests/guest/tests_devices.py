@@ -46,7 +46,7 @@ def test_ata_disk(case):
     case.note(messages)
     _dma_mode(case, guest, "dev1.0")
 
-    seen = guest.sh("dd if=/dev/sda bs=1M count=%d 2>/dev/null | md5sum" % DISK_MIB, 600).split()[0]
+    seen = guest.md5("dd if=/dev/sda bs=1M count=%d 2>/dev/null | md5sum" % DISK_MIB, 600)
     case.note("read by the guest:    md5 %s" % seen)
     case.expect(seen == hashlib.md5(given).hexdigest(),
                 "the guest reads other bytes than the file holds")
@@ -56,16 +56,16 @@ def test_ata_disk(case):
     written = b"".join(b"%d\n" % turn + media.cd_data() for turn in range(9))[:DISK_MIB * MIB]
     want = hashlib.md5(written).hexdigest()
     guest.sh("mount -t iso9660 -o ro /dev/sr0 /mnt")
-    seen = guest.sh("for n in 0 1 2 3 4 5 6 7 8; do echo $n; cat /mnt/data; done"
+    seen = guest.md5("for n in 0 1 2 3 4 5 6 7 8; do echo $n; cat /mnt/data; done"
                     " | head -c %d | tee /dev/sda | md5sum; sync"
-                    % (DISK_MIB * MIB), 900).split()[0]
+                    % (DISK_MIB * MIB), 900)
     case.note("written by the guest: md5 %s" % seen)
     case.expect(seen == want, "the guest made other bytes than expected (CD?)")
     seen = case.machine.check("head -c %d %s | md5sum" % (DISK_MIB * MIB, disk), 300).split()[0]
     case.note("found in dom0's file: md5 %s" % seen)
     case.expect(seen == want, "the file in dom0 holds other bytes than the guest wrote")
     guest.sh("sync; echo 3 > /proc/sys/vm/drop_caches")
-    seen = guest.sh("dd if=/dev/sda bs=1M count=%d 2>/dev/null | md5sum" % DISK_MIB, 600).split()[0]
+    seen = guest.md5("dd if=/dev/sda bs=1M count=%d 2>/dev/null | md5sum" % DISK_MIB, 600)
     case.expect(seen == want, "the guest reads back other bytes than it wrote")
     pattern = "ata.*(error|exception|failed|timeout)|I/O error"
     errors = guest.try_sh("dmesg | grep -E '%s'" % pattern).output
@@ -83,7 +83,7 @@ def test_cdrom(case):
     case.note(messages)
     _dma_mode(case, guest, "dev2.0")
     guest.sh("mount -t iso9660 -o ro /dev/sr0 /mnt")
-    seen = guest.sh("md5sum < /mnt/data", 300).split()[0]
+    seen = guest.md5("md5sum < /mnt/data", 300)
     case.note("8 MiB of the CD: md5 %s" % seen)
     case.expect(seen == hashlib.md5(media.cd_data()).hexdigest(), "wrong bytes from the CD")
     answer = case.machine.check("""qmp %d '{"execute":"query-block"}'""" % guest.domid())

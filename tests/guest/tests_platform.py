@@ -9,7 +9,7 @@ from box import media
 
 def _cd_is_readable(case, guest):
     guest.sh("mount -t iso9660 -o ro /dev/sr0 /mnt")
-    seen = guest.sh("md5sum < /mnt/data", 300).split()[0]
+    seen = guest.md5("md5sum < /mnt/data", 300)
     case.expect(seen == hashlib.md5(media.cd_data()).hexdigest(), "wrong bytes from the CD")
     case.note("CD-ROM: still readable, 8 MiB with the right checksum")
 
@@ -30,7 +30,7 @@ def test_unplug(case):
     case.note(partitions)
     case.expect("xvda1" in partitions, "no xvda1")
     case.expect(not re.search(r"\bsd[a-z]", partitions), "the emulated disk is still there")
-    seen = guest.sh("dd if=/dev/xvda bs=1M count=4 2>/dev/null | md5sum").split()[0]
+    seen = guest.md5("dd if=/dev/xvda bs=1M count=4 2>/dev/null | md5sum")
     case.expect(seen == want, "wrong bytes from xvda")
     _cd_is_readable(case, guest)
 
