@@ -3,10 +3,11 @@
  * The cache of guest mappings.
  *
  * A bucket is BUCKET_FRAMES frames in a row, mapped at once, with one bit for each frame that
- * exists. Buckets are small so that a scattered transfer pins little beside what it needs; there
- * are enough of them for two transfers of 1280 KiB (the largest that Linux asks of an IDE channel)
- * in single pages, 640 buckets, and not more: a dom0 with a physical address map of its own has
- * to find an unused frame number for every foreign frame.
+ * exists. Buckets are small, so that a scattered transfer maps and pins little beside what it
+ * needs. All of them together are 256 MiB: the page cache of a small guest, or the part of a large
+ * one's that its disks are busy with, and many times what two transfers pin (a channel's largest
+ * is 1280 KiB under Linux, in single pages 320 buckets). Not more, since a dom0 with a physical
+ * address map of its own has to find an unused frame number for every foreign frame.
  */
 #include "dm/guestmem.h"
 
@@ -16,8 +17,8 @@
 
 #define BUCKET_FRAMES 16u
 #define BUCKET_BYTES  (BUCKET_FRAMES * GUEST_PAGE_SIZE)
-#define BUCKETS       1024u /* 64 MiB in all */
-#define HASH_SIZE     1024u
+#define BUCKETS       4096u
+#define HASH_SIZE     4096u
 #define NO_BUCKET     UINT64_MAX
 /* Guest-physical addresses have at most 52 bits. */
 #define GPA_END (1ull << 52)
