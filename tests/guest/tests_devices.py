@@ -24,7 +24,7 @@ def _driver(guest, block):
 
 def _dma_mode(case, guest, device):
     """What the kernel has set the drive to: it says so in sysfs only, not in its messages."""
-    modes = guest.sh("cd /sys/class/ata_device/%s && grep -H . dma_mode pio_mode xfer_mode" % device)
+    modes = guest.sh("cd /sys/class/ata_device/%s && grep -H . *_mode" % device)
     case.note("%s: %s" % (device, modes.strip().replace("\n", " ")))
     case.expect(re.search(r"xfer_mode:.*(MWDMA|MW_DMA|UDMA)", modes), "the drive is not set to DMA")
 
