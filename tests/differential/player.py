@@ -201,13 +201,15 @@ def sort_out(found, entries, script):
 
 
 DOCS = os.path.join(HERE, "..", "..", "docs", "differences.md")
+BEYOND = os.path.join(HERE, "beyond.md")  # what no script can show
 
 HEAD = """# Where slimdm answers differently from QEMU
 
 The same request sequences are played to slimdm and to Debian 12's `qemu-system-xen` (7.2) on
 simulated Xen, and every answer, interrupt and written byte is compared. What stays different is
 listed here, each with its reason. The list is made from `tests/differential/expected.json`: a
-difference that is not in it fails the tests, and so does an entry that has stopped being true.
+difference that is not in it fails the tests, and so does an entry that has stopped being true. The
+last part is what the comparison does not reach.
 
 `python3 tests/differential/player.py --all SCRIPT` shows the answers themselves.
 """
@@ -226,7 +228,8 @@ def docs():
             text += "\n## %s\n" % title
         for e in own:
             text += "\n* **%s** (`%s`). %s\n" % (e["title"], e["id"], e["reason"])
-    return text
+    with open(BEYOND) as f:
+        return text + f.read()
 
 
 def show(d):
