@@ -2,7 +2,7 @@
 /*
  * The table of all options, and the two passes over the command line.
  *
- * The dialect is that of QEMU as libxl speaks it (toolstack.md 1), in the spellings of every
+ * The dialect is that of QEMU as libxl speaks it, in the spellings of every
  * release since 4.4: they never contradict each other. What is not in the table is refused before
  * anything has been touched.
  */

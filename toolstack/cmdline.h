@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The command line of libxl in qemu-xen mode (toolstack.md 1), made into one struct config.
+ * The command line of libxl in qemu-xen mode, made into one struct config.
  *
  * Nothing here prints, exits, opens or changes anything: the caller says what is to be said and
  * decides. Messages are one line without a newline and without the program's name.

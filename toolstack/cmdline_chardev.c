@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Character back-ends, monitors and serial ports (toolstack.md 1.3, 1.6). */
+/* Character back-ends, monitors and serial ports. */
 #include "toolstack/cmdline_internal.h"
 
 #include <limits.h>
@@ -338,7 +338,7 @@ static void serial_connect(struct parser *p, int port, const char *spec)
 
 void option_serial(struct parser *p, const char *value)
 {
-    /* "none" uses up a COM number too (toolstack.md 1.6). */
+    /* "none" uses up a COM number too. */
     if (p->serial_count == CONFIG_SERIAL_MAX) {
         fail(p, "one port too many; accepted: up to %d, COM1 to COM%d", CONFIG_SERIAL_MAX,
              CONFIG_SERIAL_MAX);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -device: every type that libxl or its users name, USB and sound (toolstack.md 1.5 to 1.12).
+ * -device: every type that libxl or its users name, USB and sound.
  *
  * Types that are not built yet are in the table all the same: they use up their PCI slot, so that
  * the devices behind them stay where they are when they are built one day.

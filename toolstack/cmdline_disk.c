@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which image sits where: -drive if=ide|floppy by index, then -device ide-cd, ide-hd and floppy,
- * joined to their -drive by id (toolstack.md 1.11).
+ * joined to their -drive by id.
  */
 #include "toolstack/cmdline_internal.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Displays, video memory and keyboard maps (toolstack.md 1.4, 1.5). */
+/* Displays, video memory and keyboard maps. */
 #include "toolstack/cmdline_internal.h"
 
 #include <string.h>

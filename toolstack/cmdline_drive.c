@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -drive, -hda .. -hdd, -cdrom, -fda, -fdb: one image each (toolstack.md 1.11). Which unit of which
+ * -drive, -hda .. -hdd, -cdrom, -fda, -fdb: one image each. Which unit of which
  * bus it becomes is worked out in cmdline_disk.c.
  */
 #include "toolstack/cmdline_internal.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The domain and the machine: -xen-domid, -machine, -smp, -m, -boot, ... (toolstack.md 1.7, 1.12).
+/* The domain and the machine: -xen-domid, -machine, -smp, -m, -boot, ...
  */
 #include "toolstack/cmdline_internal.h"
 
@@ -179,7 +179,7 @@ void option_memory(struct parser *p, const char *value)
 
 /* --- boot order ------------------------------------------------------------------------------- */
 
-/* CMOS has three places: first and second in 0x3d, third in 0x38 (platform.md 4.4). */
+/* CMOS has three places: first and second in 0x3d, third in 0x38. */
 static void boot_order(struct parser *p, const char *order)
 {
     static const char letters[] = "abcdn";

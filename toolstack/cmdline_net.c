@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Network cards and their back-ends (toolstack.md 1.10). The card comes before the -netdev that it
+ * Network cards and their back-ends. The card comes before the -netdev that it
  * names; the old "-net nic" and "-net tap" are joined by their vlan number.
  */
 #include "toolstack/cmdline_internal.h"

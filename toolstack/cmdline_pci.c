@@ -5,7 +5,7 @@
  * The guest knows its devices by slot, and so does a saved state: the rule must never change.
  * 00.0, 01.0, 01.1 (and 01.2 with -usb, 01.3 with ACPI) belong to the chipset. Everything else
  * takes addr=, or function 0 of the lowest slot that nothing is in, in the order of creation; a
- * device that is not built yet still uses up its slot (platform.md 3.1).
+ * device that is not built yet still uses up its slot.
  */
 #include "toolstack/cmdline_internal.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The process itself: saved state, privilege, descriptors, log (toolstack.md 1.15, 5, 6, 7). */
+/* The process itself: saved state, privilege, descriptors, log. */
 #include "toolstack/cmdline_internal.h"
 
 #include <limits.h>

@@ -9,7 +9,7 @@
  *  - references by name (chardev=, drive=, netdev=) are resolved to indices, -1 where there is
  * none;
  *  - every PCI function of the machine that the command line decides about is in pci[] with its
- *    final slot and function (toolstack.md 1.14, platform.md 3.1), also the ones that are not
+ *    final slot and function, also the ones that are not
  * built.
  */
 #ifndef TOOLSTACK_CONFIG_H
@@ -41,7 +41,7 @@
 /* What this run is for. */
 enum config_mode {
     CONFIG_MODE_HVM,        /* device model of domain `domid` */
-    CONFIG_MODE_PROBE,      /* "-machine none": QMP only, no domain is touched (toolstack.md 5.3) */
+    CONFIG_MODE_PROBE,      /* "-machine none": QMP only, no domain is touched */
     CONFIG_MODE_HELP,       /* print config_help_text() on stdout, exit 0 */
     CONFIG_MODE_VERSION,    /* print config_version_text() on stdout, exit 0 */
     CONFIG_MODE_DUMP_STATE, /* print the saved state in `dump_state_file` readably, exit */
@@ -299,7 +299,7 @@ struct config {
     const char *incoming_file; /* -incoming PATH or file:PATH, -loadvm PATH; or NULL */
     const char *dump_state_file;
 
-    /* privilege (toolstack.md 7); each is to be honoured alone */
+    /* privilege; each is to be honoured alone */
     bool restrict_domid; /* -xen-domid-restrict */
     const char *chroot_dir;
     const char *runas_user; /* a name, or NULL */

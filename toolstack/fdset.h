@@ -3,7 +3,7 @@
  * Descriptor sets: files that somebody else has opened for us, named "/dev/fdset/N".
  *
  * A set comes from the command line (-add-fd, it stays until it is removed) or from QMP (add-fd; it
- * goes when the last QMP client has gone, toolstack.md 3.6). Who uses a file of a set gets a
+ * goes when the last QMP client has gone). Who uses a file of a set gets a
  * duplicate and keeps it, whatever happens to the set.
  */
 #ifndef TOOLSTACK_FDSET_H

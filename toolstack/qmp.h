@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The QMP server: QEMU's machine protocol (JSON over UNIX stream sockets) as libxl, libxenstat and
- * libvirt speak it (toolstack.md 3). What the commands do is in the operations (qmp_ops.h).
+ * libvirt speak it. What the commands do is in the operations (qmp_ops.h).
  *
  * Nothing here blocks. A client that does not read its answers is not read from either, and is
  * dropped in the end; a client that sends nonsense gets errors. Clients cost nothing while idle.

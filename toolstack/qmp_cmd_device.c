@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP: PCI functions, devices that come and go, vCPUs (toolstack.md 3.7 to 3.9). */
+/* QMP: PCI functions, devices that come and go, vCPUs. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

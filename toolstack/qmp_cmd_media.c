@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP: drives and their media, descriptor sets, character back-ends (toolstack.md 3.2, 3.4, 3.6).
+/* QMP: drives and their media, descriptor sets, character back-ends.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP: what runs here, whether it runs, power, saving, the end (toolstack.md 3.5, 3.10, 3.12). */
+/* QMP: what runs here, whether it runs, power, saving, the end. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

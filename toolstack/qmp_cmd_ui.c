@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP: the VNC server, screenshots, keys and pointer (toolstack.md 3.4). */
+/* QMP: the VNC server, screenshots, keys and pointer. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The text commands of human-monitor-command (toolstack.md 3.11): the ones that people type into
+ * The text commands of human-monitor-command: the ones that people type into
  * `xl qemu-monitor-command` and `virsh qemu-monitor-command --hmp`. Whatever goes wrong is told as
  * text, too, never as an error of QMP. Lines end with CR LF.
  */

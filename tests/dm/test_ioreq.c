@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Requests and the buffered ring, without Xen: platform.md sections 1.4 to 1.7. */
+/* Requests and the buffered ring, without Xen: types, counts, directions, the index rules. */
 #include "tests/harness/tap.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #include "toolstack/cmdline.h"
 
-/* What libxl puts first and in between: see toolstack.md 1.17. */
+/* What libxl puts first and in between. */
 #define QMP_OF(n)                                                                                  \
     "-chardev socket,id=libxl-cmd,path=/var/run/xen/qmp-libxl-" #n ",server=on,wait=off "          \
     "-mon chardev=libxl-cmd,mode=control "                                                         \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The complete command lines of toolstack.md 1.17, each as libxl sends it. */
+/* The complete command lines, each as libxl sends it. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What libxl and libxenstat send, byte by byte as they send it, and what they get (toolstack.md 3).
+/* What libxl and libxenstat send, byte by byte as they send it, and what they get.
  */
 #include "qmp_mock.h"
 
@@ -417,7 +417,7 @@ static void test_libxenstat(void **state)
     assert_int_equal(qmp_connections(m->qmp), 1);
 }
 
-/* Every command that toolstack.md 3.13 lists is announced, and answered by something else than
+/* Every command that the toolstack needs is announced, and answered by something else than
  * CommandNotFound. */
 static void test_minimum_command_set(void **state)
 {

@@ -194,7 +194,7 @@ static void test_port_92(void **state)
     assert_int_equal(m.power[POWER_REBOOT], 1);
 }
 
-/* security.md 6: a guest that keeps writing reset ports asks for one reset. */
+/* A guest that keeps writing reset ports asks for one reset. */
 static void test_reset_port_storm_is_one_reset(void **state)
 {
     for (unsigned i = 0; i < 1000; i++) {

@@ -134,7 +134,7 @@ static void test_vector_13_nmi_bit_is_masked(void **state)
     assert_int_equal(get(0x0f), 0x12);
 }
 
-/* security.md 6: the index is masked at decode; with and without bit 7 it names one of 128 bytes.
+/* The index is masked at decode; with and without bit 7 it names one of 128 bytes.
  */
 static void test_cmos_index_stays_inside(void **state)
 {

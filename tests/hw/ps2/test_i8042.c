@@ -219,7 +219,7 @@ static void test_keyboard_buffer_write_is_not_translated(void **state)
     assert_int_equal(get(&t), 0x1c);
 }
 
-/* platform.md 4.4 */
+/* What SeaBIOS does at its start. */
 static void test_seabios_sequence(void **state)
 {
     static const uint8_t ack = 0xfa;
@@ -348,7 +348,8 @@ static void test_save_and_load_between_two_bytes(void **state)
     assert_int_equal(get_aux(&t), 0x00);
 }
 
-/* ---- security.md, section 6 and 12 ---------------------------------------------------------- */
+/* ---- known holes of other device models -------------------------------------------------------
+ */
 
 /* Every byte of a saved state altered in turn: refused, or all devices work within bounds. */
 static void test_cve_2017_16845_hostile_saved_state(void **state)

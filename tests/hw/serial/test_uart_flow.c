@@ -265,7 +265,7 @@ static void test_nothing_is_armed_while_idle(void **state)
     assert_int_equal(reg_in(&t, IIR), 0xcc);
 }
 
-/* ---- security.md, sections 6 and 11
+/* ---- known holes of other device models
  * -------------------------------------------------------------- */
 
 /* A divisor of 0, or one that makes a character last very long, or no time at all. */

@@ -35,7 +35,7 @@ static void test_reset_values(void **state)
     assert_int_equal(reg_in(&t, DLM), 0);
 }
 
-/* platform.md 4.2 */
+/* What hvmloader does to find the port. */
 static void test_hvmloader_probe(void **state)
 {
     reg_out(&t, IER, 0);
@@ -46,7 +46,7 @@ static void test_hvmloader_probe(void **state)
     assert_false(irq(&t));
 }
 
-/* platform.md 4.4 */
+/* What SeaBIOS does at its start. */
 static void test_seabios_probe(void **state)
 {
     reg_out(&t, IER, 2);
