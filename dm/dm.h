@@ -94,6 +94,9 @@ void backends_forget_drive(struct dm_drive *drive);
 
 int life_init(struct dm *dm);
 void life_fini(struct dm *dm);
+/* Looks out for the end of the domain, in the toolstack's own words: after it has been told that
+ * we run, since nothing of it has to be waited for. */
+void life_watch(struct dm *dm);
 void life_power(void *dm, enum power_event event);
 void life_timeoffset(void *dm, int64_t seconds);
 /* Lets the guest's requests be answered; tells the toolstack. 0 or -errno. */

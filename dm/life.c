@@ -41,21 +41,6 @@ static const struct state_desc life_desc =
 
 /* ---- xenstore ------------------------------------------------------------------------------- */
 
-/*
- * The toolstack makes a paravirtual keyboard for every guest, and only the device model could serve
- * it. A closed back end lets the guest's driver give up at once instead of waiting for 30 s.
- */
-static void close_vkbd(struct dm *dm)
-{
-    char path[80], *state;
-
-    snprintf(path, sizeof(path), "backend/vkbd/%u/0/state", dm->config->domid);
-    state = xen_store_read(dm->xen, path);
-    if (state && strcmp(state, "1") == 0)
-        xen_store_write(dm->xen, path, "6");
-    free(state);
-}
-
 /* How the toolstack learns that the device model is ready. */
 static int tell_running(struct dm *dm)
 {
@@ -64,7 +49,6 @@ static int tell_running(struct dm *dm)
 
     if (dm->restricted)
         return 0;
-    close_vkbd(dm);
     snprintf(path, sizeof(path), "device-model/%u/state", dm->config->domid);
     rc = xen_store_write(dm->xen, path, "running");
     if (rc)
@@ -90,16 +74,34 @@ static void store_ready(void *opaque, uint32_t events)
     }
 }
 
-static int watch_domain(struct dm *dm)
+/*
+ * The toolstack makes a paravirtual keyboard for every guest, and only the device model could serve
+ * it. A closed back end lets the guest's driver give up at once instead of waiting for 30 s.
+ */
+static void close_vkbd(struct dm *dm)
 {
-    int rc = xen_store_watch(dm->xen, "@releaseDomain", DOMAIN_RELEASED);
+    char path[80], *state;
 
+    snprintf(path, sizeof(path), "backend/vkbd/%u/0/state", dm->config->domid);
+    state = xen_store_read(dm->xen, path);
+    if (state && strcmp(state, "1") == 0)
+        xen_store_write(dm->xen, path, "6");
+    free(state);
+}
+
+void life_watch(struct dm *dm)
+{
+    int rc;
+
+    if (dm->restricted)
+        return;
+    close_vkbd(dm);
+    rc = xen_store_watch(dm->xen, "@releaseDomain", DOMAIN_RELEASED);
     if (!rc)
         rc = loop_fd_add(dm->env.loop, &dm->store_fd, xen_store_fd(dm->xen), EPOLLIN, store_ready,
                          dm);
     if (rc)
-        log_error("cannot watch for the end of domain %u: %s", dm->config->domid, strerror(-rc));
-    return rc;
+        log_warn("the end of domain %u will not be noticed: %s", dm->config->domid, strerror(-rc));
 }
 
 void life_timeoffset(void *opaque, int64_t seconds)
@@ -319,9 +321,7 @@ int life_init(struct dm *dm)
         }
     }
     dm->state = arena_alloc(dm->env.arena, "life", &life_desc);
-    if (!dm->state)
-        return -ENOMEM;
-    return watch_domain(dm);
+    return dm->state ? 0 : -ENOMEM;
 }
 
 void life_fini(struct dm *dm)

@@ -78,7 +78,6 @@ int seal(struct dm *dm)
             return rc;
         }
         dm->restricted = true;
-        loop_fd_remove(dm->env.loop, &dm->store_fd);
     }
     errno = 0;
     if (config->chroot_dir && chroot(config->chroot_dir))

@@ -320,11 +320,13 @@ int dm_run(const struct config *config)
     allocate_for_speed();
     if (!rc && !config->start_paused)
         rc = life_cont(dm);
-    if (!rc)
+    if (!rc) {
+        life_watch(dm);
         status = loop_run(dm->env.loop);
-    else
+    } else {
         log_error("domain %u: start-up failed in stage \"%s\"", config->domid,
                   stages[reached - 1].name);
+    }
     while (reached--)
         if (stages[reached].down)
             stages[reached].down(dm);
