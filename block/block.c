@@ -156,6 +156,11 @@ bool block_read_only(const struct block *block)
     return block->read_only;
 }
 
+bool block_can_discard(const struct block *block)
+{
+    return block->ops->discard && !block->read_only;
+}
+
 const char *block_name(const struct block *block)
 {
     return block->name;
@@ -493,6 +498,16 @@ enum block_result block_submit(struct block *block, struct block_request *req)
     pthread_mutex_unlock(&block->lock);
     workers_submit(block->workers, &req->item);
     return BLOCK_PENDING;
+}
+
+enum block_result block_discard(struct block *block, struct block_request *req, uint64_t offset,
+                                uint64_t bytes)
+{
+    req->op = BLOCK_DISCARD;
+    req->offset = offset;
+    req->bytes = bytes;
+    req->niov = 0;
+    return block_submit(block, req);
 }
 
 int block_read_now(struct block *block, uint64_t offset, void *buf, size_t len)

@@ -26,12 +26,25 @@
 #define BLOCK_MAX_IOV 1024u /* what one readv(2) takes */
 
 struct block;
+struct block_servers;
+
+/* QEMU's words for the same. */
+enum block_cache {
+    BLOCK_CACHE_WRITEBACK,    /* page cache, flushes are honoured */
+    BLOCK_CACHE_WRITETHROUGH, /* page cache, a write is answered when it is stable */
+    BLOCK_CACHE_NONE,         /* past the page cache, flushes are honoured */
+    BLOCK_CACHE_DIRECTSYNC,   /* past the page cache, a write is answered when it is stable */
+    BLOCK_CACHE_UNSAFE,       /* page cache, flushes do nothing */
+};
 
 struct block_options {
     struct workers *workers; /* outlives the image */
     const char *format;      /* NULL means "raw" */
     bool read_only;
     bool discard; /* give discarded ranges back to the host; false: discards succeed, do nothing */
+    enum block_cache cache;
+    bool lock; /* refuse an image that another process writes */
+    struct block_servers *servers; /* for images that are not raw files; NULL: raw files only */
 };
 
 /*
@@ -66,6 +79,8 @@ uint64_t block_size(const struct block *block);
 /* Sectors of 512 bytes; a partial last one counts, and reads as zeros behind the end. */
 uint64_t block_sectors(const struct block *block);
 bool block_read_only(const struct block *block);
+/* Discards reach the storage: whether a drive should offer TRIM. */
+bool block_can_discard(const struct block *block);
 const char *block_name(const struct block *block);
 
 struct block_stats {
@@ -112,6 +127,14 @@ enum block_result { BLOCK_DONE, BLOCK_PENDING };
  * failed every later one fails too: the kernel forgets which pages it has lost.
  */
 enum block_result block_submit(struct block *block, struct block_request *req);
+
+/*
+ * Fills in a discard of `bytes` from `offset` and submits it; complete and opaque are set already.
+ * A discard is a hint: what the range reads as afterwards is not defined, and storage that cannot
+ * take it answers with success.
+ */
+enum block_result block_discard(struct block *block, struct block_request *req, uint64_t offset,
+                                uint64_t bytes);
 
 /*
  * The owner has lost interest in a pending request: no buffer of a read is written any more;
