@@ -5,17 +5,65 @@
 #ifndef UI_DISPLAY_H
 #define UI_DISPLAY_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include "dm/worker.h"
 #include "ui/surface.h"
 
-/* Filled in by the display device; belongs to it and lives as long as it does. */
+#define DISPLAY_DAMAGE_MAX 32
+
+struct display_rect {
+    uint32_t x, y, width, height; /* pixels, inside the surface, none of them empty */
+};
+
+/* What one refresh() has changed. */
+struct display_damage {
+    struct display_rect rects[DISPLAY_DAMAGE_MAX]; /* they do not overlap; from top to bottom */
+    unsigned count;
+    bool resized; /* the surface has a new size: all of it is new (and count is 1) */
+
+    /*
+     * When to look again at the latest, in ns from now on the guest's clock, as long as changed()
+     * is not called: 0 means that the guest draws without being seen, so look at the viewer's
+     * frame rate; otherwise a cursor's blinking, or a check now and then.
+     */
+    uint64_t wait_ns;
+};
+
+/*
+ * Filled in by the display device; belongs to it and lives as long as it does.
+ *
+ * A hardware cursor is drawn into the surface like everything else, since it may invert what is
+ * below it.
+ */
 struct display {
     /*
      * Draws the whole screen as it is now, on the device thread; resizes the surface to the
-     * screen's size. 0, or the error of surface_resize(): then the surface is as before.
+     * screen's size. 0, or the error of surface_resize(): then the surface is as before. Any
+     * surface, at any time: screenshots.
      */
     int (*update)(void *dev, struct surface *surface);
+
+    /*
+     * For the one watcher: draws what has changed since the last refresh() into the same surface,
+     * which nobody else writes to meanwhile, and tells where. Only pixels that differ are damage.
+     * The first one after watched(true) draws all and reports what differs from the surface's
+     * content (all of it when the size changes). Device thread; a screen that stands still costs
+     * a few comparisons. Errors as update(); then nothing is reported, and the next one draws all.
+     */
+    int (*refresh)(void *dev, struct surface *surface, struct display_damage *damage);
+
+    /* Somebody begins to look, or nobody looks any more: following the guest's writes costs it. */
+    void (*watched)(void *dev, bool on);
     void *dev;
+
+    /*
+     * Set by the watcher before watched(true): something will look different, found by the device
+     * itself. Called on the device thread in the middle of a guest's request, at most once between
+     * two refreshes: note it, and draw later. NULL: nobody to tell.
+     */
+    void (*changed)(void *opaque);
+    void *opaque;
 };
 
 enum image_format { IMAGE_PNG, IMAGE_PPM };

@@ -11,8 +11,21 @@ void surface_init(struct surface *surface)
 
 void surface_fini(struct surface *surface)
 {
-    free(surface->pixels);
+    if (!surface->allocate)
+        free(surface->pixels);
     surface_init(surface);
+}
+
+static int allocate_from_heap(struct surface *surface, size_t pixels)
+{
+    uint32_t *fresh = calloc(pixels, sizeof(*fresh));
+
+    if (!fresh)
+        return -ENOMEM;
+    free(surface->pixels);
+    surface->pixels = fresh;
+    surface->capacity = pixels;
+    return 0;
 }
 
 int surface_resize(struct surface *surface, uint32_t width, uint32_t height)
@@ -24,12 +37,10 @@ int surface_resize(struct surface *surface, uint32_t width, uint32_t height)
         return -EINVAL;
     /* A much smaller screen gives memory back: one huge mode must not stay for the guest's life. */
     if (need > surface->capacity || need < surface->capacity / 4) {
-        uint32_t *pixels = calloc(need, sizeof(*pixels));
-        if (!pixels)
-            return -ENOMEM;
-        free(surface->pixels);
-        surface->pixels = pixels;
-        surface->capacity = need;
+        int err = surface->allocate ? surface->allocate(surface, need)
+                                    : allocate_from_heap(surface, need);
+        if (err)
+            return err;
     }
     surface->width = width;
     surface->height = height;

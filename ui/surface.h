@@ -20,9 +20,18 @@ struct surface {
     uint32_t *pixels; /* height * width; row y begins at pixels[y * width] */
     uint32_t width, height;
     size_t capacity; /* pixels that fit without a new allocation */
+
+    /*
+     * Set by an owner that keeps the pixels itself (shared memory): surface_resize() calls it
+     * when `pixels` do not fit, or fit into much less. It replaces pixels by zeroed memory for
+     * that many and sets capacity; 0 or -errno, then nothing has changed. NULL: the heap.
+     */
+    int (*allocate)(struct surface *surface, size_t pixels);
+    void *opaque; /* the owner's */
 };
 
-/* A zeroed struct surface is an empty one too. */
+/* A zeroed struct surface is an empty one too. surface_fini() leaves pixels that come from
+ * allocate() to their owner. */
 void surface_init(struct surface *surface);
 void surface_fini(struct surface *surface);
 
