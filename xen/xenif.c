@@ -17,11 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <xencall.h>
-#include <xendevicemodel.h>
-#include <xenevtchn.h>
-#include <xenforeignmemory.h>
-#include <xenstore.h>
 #include <xentoolcore.h>
 
 #include <xen/xen.h>
@@ -30,31 +25,14 @@
 #include <xen/hvm/params.h>
 #include <xen/memory.h>
 
+#include "xen/xen_handles.h"
+
 #define PAGE_BYTES 4096u
 
 /* The hypervisor counts the frames of one relocation in 16 bits and drops the rest silently. */
 #define RELOCATE_MAX 0xf000u
 /* Frames named in one populate or decrease call: a page of the hypercall buffer. */
 #define EXTENTS_MAX (PAGE_BYTES / sizeof(uint64_t))
-
-/* The interface of Xen 4.15 on; absent from older libraries. */
-typedef int nr_vcpus_fn(xendevicemodel_handle *dmod, domid_t domid, unsigned int *vcpus);
-
-struct xen {
-    domid_t domid;
-    xendevicemodel_handle *dmod;
-    xenforeignmemory_handle *fmem;
-    xenevtchn_handle *evtchn;
-    xencall_handle *call;
-    struct xs_handle *store;
-    bool watching;
-    nr_vcpus_fn *nr_vcpus;
-};
-
-static int result(int rc)
-{
-    return rc < 0 ? -errno : rc;
-}
 
 int xen_open(struct xen **out, unsigned domid, char *err, size_t err_size)
 {
@@ -103,6 +81,10 @@ void xen_close(struct xen *xen)
         xs_close(xen->store);
     if (xen->call)
         xencall_close(xen->call);
+    if (xen->pv_evtchn)
+        xenevtchn_close(xen->pv_evtchn);
+    if (xen->gnttab)
+        xengnttab_close(xen->gnttab);
     if (xen->evtchn)
         xenevtchn_close(xen->evtchn);
     if (xen->fmem)
@@ -119,7 +101,7 @@ unsigned xen_domid(const struct xen *xen)
 
 int xen_restrict(struct xen *xen)
 {
-    return result(xentoolcore_restrict_all(xen->domid));
+    return xen_result(xentoolcore_restrict_all(xen->domid));
 }
 
 /* ---- ioreq server --------------------------------------------------------------------------- */
@@ -131,12 +113,12 @@ int xen_ioreq_create(struct xen *xen, uint16_t *id)
                                                 &server);
 
     *id = server;
-    return result(rc);
+    return xen_result(rc);
 }
 
 int xen_ioreq_destroy(struct xen *xen, uint16_t id)
 {
-    return result(xendevicemodel_destroy_ioreq_server(xen->dmod, xen->domid, id));
+    return xen_result(xendevicemodel_destroy_ioreq_server(xen->dmod, xen->domid, id));
 }
 
 static int ring_port(struct xen *xen, uint16_t id, uint32_t *port)
@@ -146,7 +128,7 @@ static int ring_port(struct xen *xen, uint16_t id, uint32_t *port)
     int rc = xendevicemodel_get_ioreq_server_info(xen->dmod, xen->domid, id, NULL, NULL, &p);
 
     *port = p;
-    return result(rc);
+    return xen_result(rc);
 }
 
 static int map_by_gfn(struct xen *xen, uint16_t id, struct xen_ioreq_pages *pages)
@@ -207,38 +189,38 @@ void xen_ioreq_unmap(struct xen *xen, struct xen_ioreq_pages *pages)
 
 int xen_ioreq_enable(struct xen *xen, uint16_t id, bool enable)
 {
-    return result(xendevicemodel_set_ioreq_server_state(xen->dmod, xen->domid, id, enable));
+    return xen_result(xendevicemodel_set_ioreq_server_state(xen->dmod, xen->domid, id, enable));
 }
 
 int xen_ioreq_claim(struct xen *xen, uint16_t id, bool memory, uint64_t start, uint64_t end)
 {
-    return result(
+    return xen_result(
         xendevicemodel_map_io_range_to_ioreq_server(xen->dmod, xen->domid, id, memory, start, end));
 }
 
 int xen_ioreq_release(struct xen *xen, uint16_t id, bool memory, uint64_t start, uint64_t end)
 {
-    return result(xendevicemodel_unmap_io_range_from_ioreq_server(xen->dmod, xen->domid, id, memory,
-                                                                  start, end));
+    return xen_result(xendevicemodel_unmap_io_range_from_ioreq_server(xen->dmod, xen->domid, id,
+                                                                      memory, start, end));
 }
 
 int xen_ioreq_claim_pci(struct xen *xen, uint16_t id, uint8_t devfn)
 {
-    return result(xendevicemodel_map_pcidev_to_ioreq_server(xen->dmod, xen->domid, id, 0, 0,
-                                                            devfn >> 3, devfn & 7));
+    return xen_result(xendevicemodel_map_pcidev_to_ioreq_server(xen->dmod, xen->domid, id, 0, 0,
+                                                                devfn >> 3, devfn & 7));
 }
 
 int xen_ioreq_release_pci(struct xen *xen, uint16_t id, uint8_t devfn)
 {
-    return result(xendevicemodel_unmap_pcidev_from_ioreq_server(xen->dmod, xen->domid, id, 0, 0,
-                                                                devfn >> 3, devfn & 7));
+    return xen_result(xendevicemodel_unmap_pcidev_from_ioreq_server(xen->dmod, xen->domid, id, 0, 0,
+                                                                    devfn >> 3, devfn & 7));
 }
 
 int xen_nr_vcpus(struct xen *xen, unsigned *n)
 {
     if (!xen->nr_vcpus)
         return -ENOSYS;
-    return result(xen->nr_vcpus(xen->dmod, xen->domid, n));
+    return xen_result(xen->nr_vcpus(xen->dmod, xen->domid, n));
 }
 
 /* ---- event channels ------------------------------------------------------------------------- */
@@ -250,45 +232,45 @@ int xen_evtchn_fd(struct xen *xen)
 
 int xen_evtchn_bind(struct xen *xen, uint32_t remote_port)
 {
-    return result(xenevtchn_bind_interdomain(xen->evtchn, xen->domid, remote_port));
+    return xen_result(xenevtchn_bind_interdomain(xen->evtchn, xen->domid, remote_port));
 }
 
 int xen_evtchn_unbind(struct xen *xen, uint32_t port)
 {
-    return result(xenevtchn_unbind(xen->evtchn, port));
+    return xen_result(xenevtchn_unbind(xen->evtchn, port));
 }
 
 int xen_evtchn_pending(struct xen *xen)
 {
-    return result(xenevtchn_pending(xen->evtchn));
+    return xen_result(xenevtchn_pending(xen->evtchn));
 }
 
 int xen_evtchn_unmask(struct xen *xen, uint32_t port)
 {
-    return result(xenevtchn_unmask(xen->evtchn, port));
+    return xen_result(xenevtchn_unmask(xen->evtchn, port));
 }
 
 int xen_evtchn_notify(struct xen *xen, uint32_t port)
 {
-    return result(xenevtchn_notify(xen->evtchn, port));
+    return xen_result(xenevtchn_notify(xen->evtchn, port));
 }
 
 /* ---- interrupts ----------------------------------------------------------------------------- */
 
 int xen_set_isa_irq(struct xen *xen, uint8_t irq, bool level)
 {
-    return result(xendevicemodel_set_isa_irq_level(xen->dmod, xen->domid, irq, level));
+    return xen_result(xendevicemodel_set_isa_irq_level(xen->dmod, xen->domid, irq, level));
 }
 
 int xen_set_pci_intx(struct xen *xen, uint8_t device, uint8_t pin, bool level)
 {
-    return result(
+    return xen_result(
         xendevicemodel_set_pci_intx_level(xen->dmod, xen->domid, 0, 0, device, pin, level));
 }
 
 int xen_set_pci_link_route(struct xen *xen, uint8_t link, uint8_t irq)
 {
-    return result(xendevicemodel_set_pci_link_route(xen->dmod, xen->domid, link, irq));
+    return xen_result(xendevicemodel_set_pci_link_route(xen->dmod, xen->domid, link, irq));
 }
 
 /* ---- memory --------------------------------------------------------------------------------- */
@@ -305,7 +287,8 @@ void xen_unmap_frames(struct xen *xen, void *addr, size_t n)
 
 int xen_modified(struct xen *xen, uint64_t first_gfn, uint64_t n)
 {
-    return result(xendevicemodel_modified_memory(xen->dmod, xen->domid, first_gfn, (uint32_t)n));
+    return xen_result(
+        xendevicemodel_modified_memory(xen->dmod, xen->domid, first_gfn, (uint32_t)n));
 }
 
 /* One of the two reservation commands on single frames, as many as one buffer names at a time. */
@@ -371,13 +354,13 @@ int xen_pin_write_back(struct xen *xen, uint64_t first_gfn, uint64_t last_gfn, b
     /* The values of the hypervisor's interface: x86 memory type write-back, or "delete". */
     const uint32_t write_back = 6, none = UINT32_MAX;
 
-    return result(xendevicemodel_pin_memory_cacheattr(xen->dmod, xen->domid, first_gfn, last_gfn,
-                                                      on ? write_back : none));
+    return xen_result(xendevicemodel_pin_memory_cacheattr(xen->dmod, xen->domid, first_gfn,
+                                                          last_gfn, on ? write_back : none));
 }
 
 int xen_set_read_only(struct xen *xen, uint64_t first_gfn, uint64_t n, bool read_only)
 {
-    return result(xendevicemodel_set_mem_type(
+    return xen_result(xendevicemodel_set_mem_type(
         xen->dmod, xen->domid, read_only ? HVMMEM_ram_ro : HVMMEM_ram_rw, first_gfn, (uint32_t)n));
 }
 
@@ -385,7 +368,7 @@ int xen_set_read_only(struct xen *xen, uint64_t first_gfn, uint64_t n, bool read
 
 int xen_shutdown(struct xen *xen, enum xen_shutdown reason)
 {
-    return result(xendevicemodel_shutdown(xen->dmod, xen->domid, reason));
+    return xen_result(xendevicemodel_shutdown(xen->dmod, xen->domid, reason));
 }
 
 int xen_set_s_state(struct xen *xen, unsigned s_state)
@@ -399,7 +382,7 @@ int xen_set_s_state(struct xen *xen, unsigned s_state)
     arg->domid = xen->domid;
     arg->index = HVM_PARAM_ACPI_S_STATE;
     arg->value = s_state;
-    rc = result(xencall2(xen->call, __HYPERVISOR_hvm_op, HVMOP_set_param, (uintptr_t)arg));
+    rc = xen_result(xencall2(xen->call, __HYPERVISOR_hvm_op, HVMOP_set_param, (uintptr_t)arg));
     xencall_free_buffer(xen->call, arg);
     return rc;
 }
@@ -427,6 +410,11 @@ int xen_store_watch(struct xen *xen, const char *path, const char *token)
 {
     xen->watching = true;
     return xs_watch(xen->store, path, token) ? 0 : -errno;
+}
+
+int xen_store_unwatch(struct xen *xen, const char *path, const char *token)
+{
+    return xs_unwatch(xen->store, path, token) ? 0 : -errno;
 }
 
 int xen_store_fd(struct xen *xen)

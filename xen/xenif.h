@@ -103,6 +103,8 @@ char *xen_store_read(struct xen *xen, const char *path);
 char **xen_store_directory(struct xen *xen, const char *path, unsigned *count);
 /* Watch a path; events come through xen_store_fd() and xen_store_next(). */
 int xen_store_watch(struct xen *xen, const char *path, const char *token);
+/* Events that are already on their way still come. */
+int xen_store_unwatch(struct xen *xen, const char *path, const char *token);
 int xen_store_fd(struct xen *xen);
 /* The token of the next event into token; -EAGAIN when there is none. */
 int xen_store_next(struct xen *xen, char *token, size_t size);
