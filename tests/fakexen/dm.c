@@ -55,14 +55,18 @@ int dm_start(struct guest *g)
     for (int i = 0; i < 2000 && server_dm_died(g); i++)
         nanosleep(&pause, NULL);
     fflush(NULL);
+    pthread_mutex_lock(&g->dm.lock);
+    g->dm.running_ns = 0;
+    g->dm.forked_ns = now_ns();
     pid = fork();
-    if (pid < 0)
-        return -errno;
     if (pid == 0)
         child(g);
-    g->dm.pid = pid;
-    g->dm.reaped = false;
-    return 0;
+    if (pid > 0) {
+        g->dm.pid = pid;
+        g->dm.reaped = false;
+    }
+    pthread_mutex_unlock(&g->dm.lock);
+    return pid < 0 ? -errno : 0;
 }
 
 bool dm_alive(struct guest *g)
@@ -120,4 +124,37 @@ uint64_t dm_cpu_ns(struct guest *g)
     if (d)
         closedir(d);
     return total;
+}
+
+void dm_told_running(struct guest *g)
+{
+    struct dm *dm = &g->dm;
+    int64_t now = now_ns();
+
+    /* dm_start() holds it until the process is known. */
+    pthread_mutex_lock(&dm->lock);
+    if (!dm->running_ns) {
+        dm->running_ns = now;
+        dm->running_cpu = dm_cpu_ns(g);
+        pthread_cond_signal(&dm->told);
+    }
+    pthread_mutex_unlock(&dm->lock);
+}
+
+bool dm_wait_running(struct guest *g, unsigned int timeout_ms)
+{
+    struct dm *dm = &g->dm;
+    int64_t end = now_ns() + (int64_t)timeout_ms * 1000000;
+    bool running;
+
+    pthread_mutex_lock(&dm->lock);
+    while (!(running = dm->running_ns != 0) && now_ns() < end && dm_alive(g)) {
+        /* Its death is only seen by looking. */
+        int64_t slice = now_ns() + 20000000;
+        struct timespec until = {.tv_sec = slice / 1000000000, .tv_nsec = slice % 1000000000};
+
+        pthread_cond_clockwait(&dm->told, &dm->lock, CLOCK_MONOTONIC, &until);
+    }
+    pthread_mutex_unlock(&dm->lock);
+    return running;
 }

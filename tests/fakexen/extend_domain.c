@@ -202,37 +202,36 @@ static void dm_status(struct guest *g, FILE *out)
 }
 
 /*
- * Waits for device-model/N/state = running, or for an enabled server (-S). Says how long that took.
+ * Waits until the device model has told that it runs, or has an enabled server (-S). Says how long
+ * that took from its start, and the processor time it has used.
  */
 static void x_ready(struct guest *g, const struct args *a, FILE *out)
 {
-    int64_t start = now_ns(), end = start + (int64_t)arg(a, "timeout", 20000) * 1000000;
+    unsigned int timeout = (unsigned int)arg(a, "timeout", 20000);
+    int64_t end = now_ns() + (int64_t)timeout * 1000000;
     const struct timespec pause = {.tv_nsec = 100000};
-    bool store = strcmp(text_arg(a, "for") ? text_arg(a, "for") : "running", "enabled") != 0;
-    char path[64];
+    const char *what = text_arg(a, "for");
+    bool ready = false;
 
-    snprintf(path, sizeof path, "device-model/%u/state", g->hv->domid);
-    while (now_ns() < end) {
-        char *value = NULL;
-        size_t bytes;
-        bool ready = false;
-
-        if (store && store_read(g->store, 0, path, &value, &bytes) == 0)
-            ready = !strcmp(value, "running");
-        free(value);
-        for (int id = 0; !store && id < HV_SERVERS; id++)
-            ready = ready || g->hv->server[id].enabled;
-        if (ready) {
-            fprintf(out, "OK ns=%" PRId64 " cpu=%" PRIu64 "\n", now_ns() - start, dm_cpu_ns(g));
+    if (!what || strcmp(what, "enabled") != 0) {
+        if (dm_wait_running(g, timeout)) {
+            fprintf(out, "OK ns=%" PRId64 " cpu=%" PRIu64 "\n",
+                    g->dm.running_ns - g->dm.forked_ns, g->dm.running_cpu);
             return;
         }
-        if (!dm_alive(g)) {
-            fputs("FAIL the device model is dead\n", out);
+        end = now_ns();
+    }
+    while (now_ns() < end && dm_alive(g)) {
+        for (int id = 0; id < HV_SERVERS; id++)
+            ready = ready || g->hv->server[id].enabled;
+        if (ready) {
+            fprintf(out, "OK ns=%" PRId64 " cpu=%" PRIu64 "\n", now_ns() - g->dm.forked_ns,
+                    dm_cpu_ns(g));
             return;
         }
         nanosleep(&pause, NULL);
     }
-    fputs("FAIL not ready in time\n", out);
+    fputs(dm_alive(g) ? "FAIL not ready in time\n" : "FAIL the device model is dead\n", out);
 }
 
 bool extend_process(struct guest *g, const char *name, const struct args *a, FILE *out)

@@ -307,6 +307,8 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     guest.dm.argv = argv + optind;
+    pthread_mutex_init(&guest.dm.lock, NULL);
+    pthread_cond_init(&guest.dm.told, NULL);
     guest.started_ns = now_ns();
     build(&guest, domid, vcpus, ram, video);
     guest.store = store_new();

@@ -168,7 +168,7 @@ class Guest:
         self.sock = None
         self.controller = None
         self.buffer = b""
-        self.ready_ns = None   # how long wait_ready() took
+        self.ready_ns = None   # from its start to being ready
         self.ready_cpu = None  # the device model's processor time then
         if argv is None and dm != "answerer":
             argv = self.libxl_argv(disk, disks, cdrom, vga, serial, boot, machine) + list(args)

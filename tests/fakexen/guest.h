@@ -4,6 +4,7 @@
 #ifndef FAKEXEN_GUEST_H
 #define FAKEXEN_GUEST_H
 
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/types.h>
 #include "hv.h"
@@ -17,6 +18,11 @@ struct dm {
     bool reaped;
     int status; /* of waitpid(), once reaped */
     char socket[108];
+    int64_t forked_ns;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t told;
+    int64_t running_ns;   /* when it told the toolstack that it runs; 0: not yet */
+    uint64_t running_cpu; /* its processor time then */
 };
 
 struct guest {
@@ -84,6 +90,10 @@ bool dm_alive(struct guest *g);
 void dm_signal(struct guest *g, int number);
 bool dm_wait(struct guest *g, unsigned int timeout_ms);
 uint64_t dm_cpu_ns(struct guest *g);
+/* The server thread has stored its "running" and not yet answered: it stands still. */
+void dm_told_running(struct guest *g);
+/* Waits for that. False when it took longer, or the device model is dead. */
+bool dm_wait_running(struct guest *g, unsigned int timeout_ms);
 
 /* server.c: the thread that serves libraries */
 int server_start(struct guest *g, const char *path);

@@ -187,7 +187,10 @@ static int store_call(struct server *s, struct connection *c, struct rpc *m)
         free(value);
         return rc;
     case RPC_XS_WRITE:
-        return store_write(store, m->number, path, second, rest);
+        rc = store_write(store, m->number, path, second, rest);
+        if (!rc && strstr(path, "device-model/") && rest == 7 && !memcmp(second, "running", 7))
+            dm_told_running(s->g);
+        return rc;
     case RPC_XS_MKDIR:
         return store_mkdir(store, m->number, path);
     case RPC_XS_RM:
