@@ -33,6 +33,7 @@ struct block {
     bool unflushed;  /* there may be data that is not stable; true at first: an earlier process's */
     int flush_error; /* the first one; it stays */
 
+    unsigned owners;
     unsigned pending; /* requests whose complete() is to come */
     bool close_later;
     bool closed;
@@ -58,6 +59,7 @@ int block_create(struct block **out, const struct block_ops *ops, void *impl, co
     block->impl = impl;
     block->size = size;
     block->read_only = read_only;
+    block->owners = 1;
     block->workers = workers;
     block->nowait_read = block->nowait_write = true;
     block->unflushed = !read_only;
@@ -65,6 +67,12 @@ int block_create(struct block **out, const struct block_ops *ops, void *impl, co
     pthread_cond_init(&block->idle, NULL);
     *out = block;
     return 0;
+}
+
+struct block *block_share(struct block *block)
+{
+    block->owners++;
+    return block;
 }
 
 static void block_shut(struct block *block)
@@ -121,6 +129,10 @@ int block_close(struct block *block)
 
     if (!block)
         return 0;
+    if (block->owners > 1) {
+        block->owners--;
+        return block_flush_now(block);
+    }
     block->pending++; /* stays until the end of this function */
     block_wait_idle(block);
     error = block_make_stable(block);
@@ -134,6 +146,10 @@ void block_close_later(struct block *block)
 {
     if (!block)
         return;
+    if (block->owners > 1) {
+        block->owners--;
+        return;
+    }
     block->close_later = true;
     if (!block->pending) {
         block_shut(block);

@@ -64,6 +64,12 @@ int block_open_fd(struct block **out, int fd, const char *name, const struct blo
                   char *error, size_t error_size);
 
 /*
+ * One more owner of an open image: an emulated disk and the guest's paravirtual one are the same
+ * disk. Each closes it; the last one closes the file. Returns its argument.
+ */
+struct block *block_share(struct block *block);
+
+/*
  * Waits for running requests, makes finished writes stable, closes the image: when it returns,
  * nobody here touches the file any more. Callbacks of requests that were pending still come, on
  * the device thread. Returns 0 or the -errno of the final flush. Blocks: for unplug and for the

@@ -540,6 +540,25 @@ static void test_scattered_read_and_write(void **state)
     assert_int_equal(block_close(block), 0);
 }
 
+static void test_shared_image_is_closed_by_its_last_owner(void **state)
+{
+    struct fixture *f = *state;
+    struct block *block, *second;
+    uint8_t buf[512] = {7};
+
+    fill(f, 4096);
+    block = open_raw(f, false);
+    second = block_share(block);
+    assert_int_equal(run(f, block, BLOCK_WRITE, 0, buf, 512), 0);
+    assert_int_equal(block_close(block), 0);
+    assert_int_equal(run(f, second, BLOCK_READ, 0, buf, 512), 0);
+    assert_int_equal(buf[0], 7);
+    block_share(second);
+    block_close_later(second);
+    assert_int_equal(run(f, second, BLOCK_READ, 512, buf, 512), 0);
+    assert_int_equal(block_close(second), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -565,6 +584,7 @@ int main(void)
         T(test_close_later_does_not_wait),
         T(test_discard_gives_back_only_when_asked),
         T(test_scattered_read_and_write),
+        T(test_shared_image_is_closed_by_its_last_owner),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
