@@ -9,7 +9,6 @@
 
 #include "dm/dm.h"
 #include "dm/log.h"
-#include "net/tap.h"
 
 /* ---- serial ports --------------------------------------------------------------------------- */
 
@@ -172,28 +171,6 @@ int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, struct 
     return rc ? rc : remember(out, medium->filename, medium->format);
 }
 
-/* ---- network -------------------------------------------------------------------------------- */
-
-/* The toolstack's hotplug scripts put each tap into its bridge, whether a card uses it or not. */
-int backends_open_taps(struct dm *dm)
-{
-    for (unsigned i = 0; i < CONFIG_NETDEV_MAX; i++)
-        dm->tap[i] = -1;
-    for (unsigned i = 0; i < dm->config->netdev_count; i++) {
-        const struct config_netdev *c = &dm->config->netdev[i];
-
-        if (c->kind != CONFIG_NETDEV_TAP || !c->ifname)
-            continue;
-        dm->tap[i] = tap_open(c->ifname);
-        if (dm->tap[i] < 0) {
-            log_error("-netdev tap,id=%s,ifname=%s: cannot make the interface: %s", c->id,
-                      c->ifname, strerror(-dm->tap[i]));
-            return dm->tap[i];
-        }
-    }
-    return 0;
-}
-
 /* ---- QMP ------------------------------------------------------------------------------------ */
 
 /* The socket that xentop reads knows only answers. */
@@ -247,9 +224,7 @@ void backends_close(struct dm *dm)
             block_close(dm->drive[i].block);
         backends_forget_drive(&dm->drive[i]);
     }
-    for (unsigned i = 0; i < dm->config->netdev_count; i++)
-        if (dm->tap[i] >= 0)
-            close(dm->tap[i]);
+    backends_close_nets(dm);
     for (unsigned n = 0; n < CONFIG_SERIAL_MAX; n++)
         chardev_destroy(dm->serial[n]);
 }

@@ -13,6 +13,7 @@
 #include "dm/env.h"
 #include "dm/ioreq.h"
 #include "dm/xen_vram.h"
+#include "net/netdev.h"
 #include "toolstack/cmdline.h"
 #include "toolstack/qmp.h"
 #include "ui/display.h"
@@ -45,7 +46,8 @@ struct dm {
     /* back ends */
     struct chardev *serial[CONFIG_SERIAL_MAX];
     struct dm_drive drive[CONFIG_DRIVE_MAX];
-    int tap[CONFIG_NETDEV_MAX]; /* descriptors, or -1 */
+    struct net *net[CONFIG_NETDEV_MAX];    /* by the index of its -netdev */
+    struct net *loose_net[CONFIG_NIC_MAX]; /* of cards without one */
     struct qmp *qmp;
     struct input *input;
     uint32_t buttons; /* pointer buttons that QMP holds down, and where it has put the pointer */
@@ -82,13 +84,22 @@ int dm_run_probe(const struct config *config);
 /* Each logs its cause on failure. Return 0 or -errno. */
 int backends_open_serial(struct dm *dm);
 int backends_open_drives(struct dm *dm);
-int backends_open_taps(struct dm *dm);
 int backends_open_qmp(struct dm *dm);
 void backends_close(struct dm *dm);
 /* Opens a medium for a CD-ROM drive; `fd` is closed. */
 int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, struct dm_drive *out,
                          char *err, size_t err_size);
 void backends_forget_drive(struct dm_drive *drive);
+
+/* ---- backends_net.c ------------------------------------------------------------------------- */
+
+/* Opens all links, paused. 0 or -errno after logging why. */
+int backends_open_nets(struct dm *dm);
+void backends_close_nets(struct dm *dm);
+/* While the guest is stopped no frame moves. */
+void backends_pause_nets(struct dm *dm, bool paused);
+/* The link of config->nic[nic]. */
+struct net *backends_nic_link(struct dm *dm, unsigned nic);
 
 /* ---- life.c --------------------------------------------------------------------------------- */
 

@@ -119,7 +119,7 @@ static void xen_down(struct dm *dm)
 
 static int open_up(struct dm *dm)
 {
-    int rc = backends_open_taps(dm);
+    int rc = backends_open_nets(dm);
 
     if (!rc)
         rc = backends_open_qmp(dm);

@@ -19,6 +19,8 @@
 
 /* The longest frame a NIC may send in one piece (with segmentation left to the back-end). */
 #define NET_FRAME_MAX 65550u
+/* The most pieces that one frame may be in; more are refused with -E2BIG. */
+#define NET_IOV_MAX 256
 
 struct net;
 
@@ -26,7 +28,8 @@ struct net;
 struct net_nic {
     /*
      * Frames may be waiting. Called once a loop turn for as long as receiving is wanted and the
-     * back-end has something; the NIC calls net_receive() until -EAGAIN or until its budget is used.
+     * back-end has something; the NIC calls net_receive() until -EAGAIN or until its budget is
+     * used.
      */
     void (*readable)(void *opaque);
     /* Called once after net_send() gave -EAGAIN: there is room again. */
@@ -51,8 +54,8 @@ void net_attach(struct net *net, const struct net_nic *nic);
 void net_detach(struct net *net);
 
 /*
- * Sends one frame. 0: taken whole. -EAGAIN: no room now, writable() will be called. Any other error:
- * this frame is lost (link down, interface gone, too long); the next one may be tried.
+ * Sends one frame. 0: taken whole. -EAGAIN: no room now, writable() will be called. Any other
+ * error: this frame is lost (link down, interface gone, too long); the next one may be tried.
  */
 int net_send(struct net *net, const struct iovec *iov, int count);
 

@@ -202,7 +202,11 @@ struct config_netdev {
     const char *path, *host, *port;
     const char *local_path, *local_host, *local_port;
     bool server;
-    unsigned reconnect; /* seconds, 0 = once */
+    unsigned reconnect;       /* seconds, 0 = once */
+    unsigned port_to;         /* server: the last port to try, 0 = port only */
+    bool ipv4, ipv6;          /* only this family; both false = either */
+    bool numeric, keep_alive; /* no name service; TCP keep-alive */
+    bool abstract;            /* UNIX paths are names without a file */
 };
 
 struct config_nic {
