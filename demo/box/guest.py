@@ -148,13 +148,9 @@ class Guest:
 
     def login(self, seconds=BOOT_SECONDS):
         """Waits for the login prompt, logs in as root, and starts the scriptable session."""
-        # At the pace of a person: getty and login throw away what is typed before they are ready,
-        # and they show their prompts a moment earlier than that.
         self.expect(LOGIN, seconds)
-        time.sleep(1.5)
         self.type("root")
         self.expect(PASSWORD_PROMPT, 60)
-        time.sleep(1.5)
         self.type(PASSWORD)
         self.expect(SHELL, 60)
         self.type("exec session")
