@@ -293,8 +293,7 @@ static int make_vga(struct dm *dm, struct machine *m)
         if (rc)
             return rc;
         m->vga_rom = rom.image;
-        vga.rom = rom.image;
-        vga.rom_size = rom.size;
+        vga.rom = (struct pci_rom){rom.image, rom.size};
     }
     rc = make_vram(dm);
     if (rc)

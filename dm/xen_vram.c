@@ -26,6 +26,8 @@ struct xen_vram {
     struct guestmem *mem;
     uint64_t at;     /* where the frames are */
     uint64_t pinned; /* where they are pinned as write-back, or 0 */
+    bool tracked;    /* the hypervisor follows the guest's writes to a range of them */
+    bool untold;     /* it could not once, and the log says so */
 };
 
 static uint64_t frames(const struct xen_vram *v)
@@ -63,9 +65,49 @@ static void set_caching(struct xen_vram *v, uint64_t at)
         v->pinned = at;
 }
 
+/* ---- the guest's writes --------------------------------------------------------------------- */
+
+static void stop_tracking(void *opaque)
+{
+    struct xen_vram *v = opaque;
+
+    if (v->tracked)
+        xen_track_dirty(v->xen, 0, 0, NULL);
+    v->tracked = false;
+}
+
+static int dirty(void *opaque, uint64_t offset, uint64_t length, uint64_t *bitmap)
+{
+    struct xen_vram *v = opaque;
+    uint64_t n = length >> GUEST_PAGE_SHIFT, words = (n + 63) / 64;
+    int rc;
+
+    bitmap[words - 1] = 0; /* the bits behind the last frame */
+    rc = xen_track_dirty(v->xen, (v->at + offset) >> GUEST_PAGE_SHIFT, (uint32_t)n, bitmap);
+    if (rc) {
+        if (rc != -ENODATA && rc != -ESRCH && !v->untold) {
+            log_error("the guest's writes to video memory cannot be followed: %s", strerror(-rc));
+            v->untold = true;
+        }
+        v->tracked = v->tracked || rc == -ENODATA;
+        return rc;
+    }
+    v->tracked = true;
+    for (uint64_t i = 0; i < words; i++) {
+        if (bitmap[i])
+            return 1;
+    }
+    return 0;
+}
+
+/* ---- their place ---------------------------------------------------------------------------- */
+
 static int relocate(struct xen_vram *v, uint64_t to)
 {
-    int rc = xen_relocate(v->xen, v->at >> GUEST_PAGE_SHIFT, to >> GUEST_PAGE_SHIFT, frames(v));
+    int rc;
+
+    stop_tracking(v); /* it is a range of guest frames that is followed */
+    rc = xen_relocate(v->xen, v->at >> GUEST_PAGE_SHIFT, to >> GUEST_PAGE_SHIFT, frames(v));
 
     if (rc) {
         log_guest("video memory: cannot move %#" PRIx64 " to %#" PRIx64 ": %s", v->at, to,
@@ -165,6 +207,8 @@ int xen_vram_create(struct xen_vram **out, struct xen *xen, struct guestmem *mem
         .move = move,
         .attach = attach,
         .written = written,
+        .dirty = dirty,
+        .dirty_stop = stop_tracking,
         .opaque = v,
     };
     v->vram.parking = (v->vram.parking + GUEST_PAGE_SIZE - 1) & ~(uint64_t)(GUEST_PAGE_SIZE - 1);

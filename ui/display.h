@@ -18,7 +18,7 @@ struct display_rect {
 
 /* What one refresh() has changed. */
 struct display_damage {
-    struct display_rect rects[DISPLAY_DAMAGE_MAX]; /* they do not overlap; from top to bottom */
+    struct display_rect rects[DISPLAY_DAMAGE_MAX]; /* may touch each other */
     unsigned count;
     bool resized; /* the surface has a new size: all of it is new (and count is 1) */
 

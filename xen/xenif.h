@@ -84,6 +84,12 @@ int xen_depopulate(struct xen *xen, uint64_t first_gfn, uint64_t n);
 int xen_relocate(struct xen *xen, uint64_t src_gfn, uint64_t dst_gfn, uint64_t n);
 /* Write-back caching for frames [first, last]; off with the same bounds. */
 int xen_pin_write_back(struct xen *xen, uint64_t first_gfn, uint64_t last_gfn, bool on);
+/*
+ * Which of n frames the guest has written since the last call, frame i in bit i; (n + 7) / 8 bytes
+ * are written. One range at a time: the first call for a range begins to follow it and says "all"
+ * (or -ENODATA, which means the same). n = 0 ends it. Each call stops the guest for a moment.
+ */
+int xen_track_dirty(struct xen *xen, uint64_t first_gfn, uint32_t n, void *bitmap);
 int xen_set_read_only(struct xen *xen, uint64_t first_gfn, uint64_t n, bool read_only);
 
 /* ---- the domain ----------------------------------------------------------------------------- */

@@ -2,21 +2,17 @@
 /*
  * The standard VGA adapter on the PCI bus: 1234:1111 revision 2, as Bochs and QEMU have it.
  *
- *     legacy   ports 3b4-3b5, 3ba, 3c0-3cf, 3d4-3d5, 3da; dispi 1ce-1d1; memory a0000-bffff
+ *     legacy   ports and window of vga_core.c; dispi 1ce-1d1
  *     BAR0     video memory: guest RAM that is moved to where the BAR is, never trapped
  *     BAR2     4 KiB of registers: 000 EDID, 400 VGA ports 3c0-3df, 500 dispi, 600 byte order
- *     ROM      the VGA BIOS, an image in the core's memory
- *
- * The legacy regions answer from power-on, without regard to the command register: nothing else
- * here could answer, and firmware of every kind uses them.
+ *     ROM      the VGA BIOS
  *
  * Left out: interrupts (the adapter has none), capabilities.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include "dm/device.h"
-#include "dm/log.h"
-#include "hw/pci/pci.h"
+#include "hw/pci/rom.h"
 #include "hw/vga/vga.h"
 #include "hw/vga/vga_core.h"
 
@@ -34,55 +30,18 @@ enum {
     BAR_VRAM = 0,
     BAR_MMIO = 2,
 
-    ROM_BAR_MIN = 0x10000,
-
     DISPI_BASE = 0x1ce,
 };
 
 #define ENDIAN_LITTLE 0x1e1e1e1eu
 #define ENDIAN_BIG    0xbebebebeu
 
-#define LEGACY_PORT_REGIONS 5
-
 struct vga {
     struct vga_core core;
-    struct display display;
     struct pci_function pci;
-    struct iospace *io;
-    struct io_region ports[LEGACY_PORT_REGIONS];
     struct io_region dispi;
-    struct io_region window;
-    const uint8_t *rom;
-    size_t rom_size;
+    struct pci_rom rom;
     uint8_t edid[EDID_SIZE];
-};
-
-/* ---- VGA ports ------------------------------------------------------------------------------- */
-
-/* Each region of ports knows only its offset: one pair of handlers a base. */
-#define PORT_HANDLERS(base)                                                                        \
-    static uint64_t read_##base(void *dev, uint64_t offset, unsigned size)                         \
-    {                                                                                              \
-        return vga_port_read(&((struct vga *)dev)->core, (uint16_t)(0x##base + offset));           \
-    }                                                                                              \
-    static void write_##base(void *dev, uint64_t offset, unsigned size, uint64_t value)            \
-    {                                                                                              \
-        vga_port_write(&((struct vga *)dev)->core, (uint16_t)(0x##base + offset), (uint8_t)value); \
-    }                                                                                              \
-    static const struct io_ops ops_##base = {.read = read_##base, .write = write_##base, .sizes = 1}
-
-PORT_HANDLERS(3b4);
-PORT_HANDLERS(3ba);
-PORT_HANDLERS(3c0);
-PORT_HANDLERS(3d4);
-PORT_HANDLERS(3da);
-
-static const struct {
-    uint16_t base, length;
-    const struct io_ops *ops;
-} legacy_ports[LEGACY_PORT_REGIONS] = {
-    {0x3b4, 2, &ops_3b4}, {0x3ba, 1, &ops_3ba}, {0x3c0, 16, &ops_3c0},
-    {0x3d4, 2, &ops_3d4}, {0x3da, 1, &ops_3da},
 };
 
 /* ---- dispi ports ----------------------------------------------------------------------------- */
@@ -104,6 +63,7 @@ static void dispi_write(void *dev, uint64_t offset, unsigned size, uint64_t valu
     struct vga_core *core = &((struct vga *)dev)->core;
     uint16_t index = core->s->vbe_index;
 
+    vga_touched(core);
     if (offset == 0)
         core->s->vbe_index = (uint16_t)value;
     else if (size == 2)
@@ -115,49 +75,6 @@ static void dispi_write(void *dev, uint64_t offset, unsigned size, uint64_t valu
 }
 
 static const struct io_ops dispi_ops = {.read = dispi_read, .write = dispi_write, .sizes = 1 | 2};
-
-/* ---- the window at 0xa0000 ------------------------------------------------------------------- */
-
-static uint64_t window_read(void *dev, uint64_t offset, unsigned size)
-{
-    uint8_t bytes[8];
-    uint64_t value = 0;
-
-    vga_mem_read(&((struct vga *)dev)->core, (uint32_t)offset, bytes, size);
-    for (unsigned i = 0; i < size; i++)
-        value |= (uint64_t)bytes[i] << 8 * i;
-    return value;
-}
-
-static void window_write(void *dev, uint64_t offset, unsigned size, uint64_t value)
-{
-    uint8_t bytes[8];
-
-    for (unsigned i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(value >> 8 * i);
-    vga_mem_write(&((struct vga *)dev)->core, (uint32_t)offset, bytes, size);
-}
-
-static size_t window_read_many(void *dev, uint64_t offset, unsigned size, void *buf, size_t count)
-{
-    vga_mem_read(&((struct vga *)dev)->core, (uint32_t)offset, buf, count * size);
-    return count;
-}
-
-static size_t window_write_many(void *dev, uint64_t offset, unsigned size, const void *buf,
-                                size_t count)
-{
-    vga_mem_write(&((struct vga *)dev)->core, (uint32_t)offset, buf, count * size);
-    return count;
-}
-
-static const struct io_ops window_ops = {
-    .read = window_read,
-    .write = window_write,
-    .sizes = 1 | 2 | 4 | 8,
-    .read_many = window_read_many,
-    .write_many = window_write_many,
-};
 
 /* ---- BAR2 ------------------------------------------------------------------------------------ */
 
@@ -195,6 +112,7 @@ static void mmio_write(void *dev, uint64_t offset, unsigned size, uint64_t value
     struct vga *vga = dev;
     uint32_t at = (uint32_t)offset;
 
+    vga_touched(&vga->core);
     if (at == MMIO_QEXT_ENDIAN && size == 4) {
         if (value == ENDIAN_LITTLE || value == ENDIAN_BIG)
             vga->core.s->big_endian = value == ENDIAN_BIG;
@@ -215,108 +133,55 @@ static void mmio_write(void *dev, uint64_t offset, unsigned size, uint64_t value
 
 static const struct io_ops mmio_ops = {.read = mmio_read, .write = mmio_write, .sizes = 1 | 2 | 4};
 
-/* ---- ROM ------------------------------------------------------------------------------------- */
-
-static size_t rom_read_many(void *dev, uint64_t offset, unsigned size, void *buf, size_t count)
-{
-    const struct vga *vga = dev;
-    size_t length = count * size;
-    size_t have = offset < vga->rom_size ? vga->rom_size - offset : 0;
-
-    have = have < length ? have : length;
-    if (have > 0)
-        memcpy(buf, vga->rom + offset, have);
-    memset((uint8_t *)buf + have, 0xff, length - have);
-    return count;
-}
-
-static uint64_t rom_read(void *dev, uint64_t offset, unsigned size)
-{
-    uint8_t bytes[8];
-    uint64_t value = 0;
-
-    rom_read_many(dev, offset, 1, bytes, size);
-    for (unsigned i = 0; i < size; i++)
-        value |= (uint64_t)bytes[i] << 8 * i;
-    return value;
-}
-
-static void rom_write(void *dev, uint64_t offset, unsigned size, uint64_t value)
-{
-}
-
-static const struct io_ops rom_ops = {
-    .read = rom_read, .write = rom_write, .sizes = 1 | 2 | 4 | 8, .read_many = rom_read_many};
-
-/* ---- BAR0 ------------------------------------------------------------------------------------ */
-
-static void vram_moved(void *dev, uint64_t base)
-{
-    struct vga_core *core = &((struct vga *)dev)->core;
-    struct vram *vram = core->vram;
-    uint64_t to = base == PCI_UNMAPPED ? vram->parking : base;
-
-    if (to == core->s->vram_gpa)
-        return;
-    int err = vram->move(vram->opaque, core->s->vram_gpa, to);
-    if (err) {
-        log_guest("vga: cannot move video memory from 0x%llx to 0x%llx: %s",
-                  (unsigned long long)core->s->vram_gpa, (unsigned long long)to, strerror(-err));
-        return;
-    }
-    core->s->vram_gpa = to;
-}
-
 /* ---- life cycle ------------------------------------------------------------------------------ */
 
 static void vga_reset(void *dev)
 {
     struct vga_core *core = &((struct vga *)dev)->core;
 
-    state_reset(&vga_state_desc, core->s);
+    vga_core_reset(core);
     core->s->vbe[VBE_ID] = VBE_ID_LAST;
+}
+
+static void vram_moved(void *dev, uint64_t base)
+{
+    vga_core_place(&((struct vga *)dev)->core, base);
 }
 
 static void vga_loaded(void *dev)
 {
     struct vga *vga = dev;
-    struct vram *vram = vga->core.vram;
-    uint64_t wanted = pci_bar_address(&vga->pci, BAR_VRAM);
-    int err = vram->attach(vram->opaque, vga->core.s->vram_gpa);
 
-    if (err) {
-        log_error("vga: no video memory at 0x%llx: %s", (unsigned long long)vga->core.s->vram_gpa,
-                  strerror(-err));
-        return;
-    }
-    /* A move that failed before the state was saved. */
-    vram_moved(vga, wanted);
+    if (vga_core_attach(&vga->core) == 0)
+        /* A move that failed before the state was saved. */
+        vga_core_place(&vga->core, pci_bar_address(&vga->pci, BAR_VRAM));
 }
 
 static void vga_destroy(void *dev)
 {
     struct vga *vga = dev;
 
-    for (unsigned i = 0; i < LEGACY_PORT_REGIONS; i++)
-        iospace_remove(vga->io, &vga->ports[i]);
-    iospace_remove(vga->io, &vga->dispi);
-    iospace_remove(vga->io, &vga->window);
+    vga_core_fini(&vga->core);
+    iospace_remove(vga->core.io, &vga->dispi);
     for (unsigned i = 0; i < PCI_NUM_BARS; i++)
-        iospace_remove(vga->io, &vga->pci.bar[i].region);
+        iospace_remove(vga->core.io, &vga->pci.bar[i].region);
     free(vga);
 }
 
 static const struct device_ops vga_device_ops = {
     .name = "vga", .reset = vga_reset, .loaded = vga_loaded, .destroy = vga_destroy};
 
-static int vga_update(void *dev, struct surface *surface)
-{
-    return vga_render(&((struct vga *)dev)->core, surface);
-}
+static const struct vga_chip std_chip = {
+    .port_read = vga_port_read,
+    .port_write = vga_port_write,
+    .window_read = vga_mem_read,
+    .window_write = vga_mem_write,
+    .packed = vbe_packed,
+};
 
 struct display *vga_display(struct vga *vga)
 {
-    return &vga->display;
+    return &vga->core.display;
 }
 
 uint64_t vga_vram_address(const struct vga *vga)
@@ -353,45 +218,8 @@ static void describe_function(struct vga *vga, uint8_t devfn)
         (struct pci_bar){.kind = PCI_BAR_MEM,
                          .size = MMIO_SIZE,
                          .region = {.name = "vga registers", .ops = &mmio_ops, .dev = vga}};
-    if (vga->rom) {
-        uint64_t size = vga->rom_size < ROM_BAR_MIN ? ROM_BAR_MIN : vga->rom_size;
-        fn->bar[PCI_BAR_ROM] =
-            (struct pci_bar){.kind = PCI_BAR_EXPANSION,
-                             .size = power_of_two(size),
-                             .region = {.name = "vga rom", .ops = &rom_ops, .dev = vga}};
-    }
-}
-
-static int add_regions(struct vga *vga)
-{
-    int err = 0;
-
-    for (unsigned i = 0; i < LEGACY_PORT_REGIONS && !err; i++) {
-        vga->ports[i] = (struct io_region){.name = "vga ports",
-                                           .kind = IO_PORT,
-                                           .base = legacy_ports[i].base,
-                                           .length = legacy_ports[i].length,
-                                           .ops = legacy_ports[i].ops,
-                                           .dev = vga};
-        err = iospace_add(vga->io, &vga->ports[i]);
-    }
-    vga->dispi = (struct io_region){.name = "vga dispi",
-                                    .kind = IO_PORT,
-                                    .base = DISPI_BASE,
-                                    .length = 4,
-                                    .ops = &dispi_ops,
-                                    .dev = vga};
-    vga->window = (struct io_region){.name = "vga window",
-                                     .kind = IO_MEMORY,
-                                     .base = VGA_WINDOW_BASE,
-                                     .length = VGA_WINDOW_LENGTH,
-                                     .ops = &window_ops,
-                                     .dev = vga};
-    if (!err)
-        err = iospace_add(vga->io, &vga->dispi);
-    if (!err)
-        err = iospace_add(vga->io, &vga->window);
-    return err;
+    if (vga->rom.image)
+        pci_rom_attach(fn, &vga->rom);
 }
 
 static bool edid_size_valid(const struct vga_config *config)
@@ -402,44 +230,35 @@ static bool edid_size_valid(const struct vga_config *config)
            (width >= 640 && width <= 4095 && height >= 480 && height <= 4095);
 }
 
-static bool config_valid(const struct vga_config *config)
-{
-    const struct vram *vram = config->vram;
-
-    return vram && vram->move && vram->attach && vram->size >= VRAM_SIZE_MIN &&
-           vram->size <= VRAM_SIZE_MAX && vram->size % 0x10000 == 0 &&
-           vram->parking % 0x1000 == 0 && edid_size_valid(config) &&
-           (!config->rom || (config->rom_size > 0 && config->rom_size <= VGA_ROM_MAX));
-}
-
 int vga_create(struct vga **out, const struct dm_env *env, const struct vga_config *config)
 {
     struct vga *vga;
     int err;
 
-    if (!config_valid(config) || !env->pci)
+    if (!vga_vram_valid(config->vram) || !edid_size_valid(config) || !env->pci)
         return -EINVAL;
     vga = calloc(1, sizeof(*vga));
     if (!vga)
         return -ENOMEM;
     vga->core.vram = config->vram;
-    vga->core.loop = env->loop;
-    vga->display = (struct display){.update = vga_update, .dev = vga};
-    vga->io = env->io;
+    vga->core.memory = config->vram->size;
+    vga->core.chip = &std_chip;
     vga->rom = config->rom;
-    vga->rom_size = config->rom_size;
     edid_make(vga->edid, config->edid_width ? config->edid_width : 1280,
               config->edid_height ? config->edid_height : 800);
+    vga->dispi = (struct io_region){.name = "vga dispi",
+                                    .kind = IO_PORT,
+                                    .base = DISPI_BASE,
+                                    .length = 4,
+                                    .ops = &dispi_ops,
+                                    .dev = vga};
 
-    vga->core.s = arena_alloc(env->arena, "vga", &vga_state_desc);
-    if (!vga->core.s) {
-        free(vga);
-        return -ENOMEM;
+    err = vga_core_init(&vga->core, env);
+    if (!err) {
+        vga_reset(vga);
+        describe_function(vga, config->devfn);
+        err = iospace_add(env->io, &vga->dispi);
     }
-    vga_reset(vga);
-    vga->core.s->vram_gpa = config->vram->parking;
-    describe_function(vga, config->devfn);
-    err = add_regions(vga);
     if (!err)
         err = device_register(env->devices, &vga_device_ops, vga);
     if (err) {

@@ -24,11 +24,13 @@ static bool valid_bpp(uint32_t bpp)
     return bpp == 4 || bpp == 8 || bpp == 15 || bpp == 16 || bpp == 24 || bpp == 32;
 }
 
-int vbe_get_mode(const struct vga_core *core, struct vbe_mode *mode)
+int vbe_packed(const struct vga_core *core, struct packed_mode *mode)
 {
     const uint16_t *vbe = core->s->vbe;
-    uint64_t size = core->vram->size;
+    uint64_t size = core->memory;
 
+    if (!vbe_enabled(core))
+        return 0;
     mode->bpp = vbe[VBE_BPP];
     mode->width = vbe[VBE_XRES];
     mode->height = vbe[VBE_YRES];
@@ -40,18 +42,21 @@ int vbe_get_mode(const struct vga_core *core, struct vbe_mode *mode)
     mode->row_bytes = bytes_for(mode->width, mode->bpp);
     mode->start = (uint64_t)vbe[VBE_Y_OFFSET] * mode->pitch +
                   bytes_for(vbe[VBE_X_OFFSET] & (mode->bpp == 4 ? ~7u : ~0u), mode->bpp);
+    mode->split = UINT32_MAX;
+    mode->repeat = 1;
+    mode->big_endian = core->s->big_endian;
 
     uint64_t shown = (uint64_t)(mode->height - 1) * mode->pitch + mode->row_bytes;
     if (shown > size || mode->start > size - shown)
         return -EINVAL;
-    return 0;
+    return 1;
 }
 
 /* Makes the registers of an enabled mode consistent with each other and with the memory. */
 static void settle(struct vga_core *core)
 {
     uint16_t *vbe = core->s->vbe;
-    uint64_t size = core->vram->size;
+    uint64_t size = core->memory;
 
     if (!valid_bpp(vbe[VBE_BPP]))
         vbe[VBE_BPP] = 8;
@@ -121,14 +126,15 @@ static void set_vga_registers(struct vga_core *core)
 
 static void clear_screen(struct vga_core *core)
 {
-    struct vbe_mode mode;
+    struct packed_mode mode;
 
-    if (!core->vram->base || vbe_get_mode(core, &mode))
+    if (!core->vram->base || vbe_packed(core, &mode) != 1)
         return;
     uint64_t length = (uint64_t)mode.height * mode.pitch;
-    if (length > core->vram->size)
-        length = core->vram->size;
+    if (length > core->memory)
+        length = core->memory;
     memset(core->vram->base, 0, length);
+    vga_planes_written(core, 0x0f);
     vga_vram_written(core, 0, length);
 }
 
@@ -161,7 +167,7 @@ uint16_t vbe_read(const struct vga_core *core, uint16_t index)
     if (index >= VBE_COUNT)
         return 0;
     if (index == VBE_VIDEO_MEMORY_64K)
-        return (uint16_t)(core->vram->size >> 16);
+        return (uint16_t)(core->memory >> 16);
     if (vbe[VBE_ENABLE] & VBE_GETCAPS) {
         switch (index) {
         case VBE_XRES:
@@ -191,7 +197,7 @@ void vbe_write(struct vga_core *core, uint16_t index, uint16_t value)
         break;
     case VBE_BANK:
         /* Of no weight for safety: each access checks its final offset. */
-        vbe[VBE_BANK] = (uint16_t)(value % (core->vram->size >> 16));
+        vbe[VBE_BANK] = (uint16_t)(value % (core->memory >> 16));
         break;
     case VBE_XRES:
     case VBE_YRES:

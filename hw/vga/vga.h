@@ -7,6 +7,7 @@
 #define HW_VGA_VGA_H
 
 #include "dm/env.h"
+#include "hw/pci/rom.h"
 #include "hw/vga/vram.h"
 #include "ui/display.h"
 
@@ -16,16 +17,11 @@ struct vga_config {
     uint8_t devfn;
     struct vram *vram; /* must outlive the device */
 
-    /* Content of the expansion ROM, which must outlive the device; NULL: no ROM BAR. At most
-     * VGA_ROM_MAX bytes; the BAR is the next power of two, at least 64 KiB. */
-    const uint8_t *rom;
-    size_t rom_size;
+    struct pci_rom rom; /* the VGA BIOS; image NULL: no ROM BAR */
 
     /* Preferred resolution for the EDID block: 640 x 480 to 4095 x 4095; 0: 1280 x 800. */
     uint16_t edid_width, edid_height;
 };
-
-#define VGA_ROM_MAX (1u << 20)
 
 /*
  * Makes the device, its PCI function (env->pci must be there) and its legacy regions, and

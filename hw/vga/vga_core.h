@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The parts of a VGA adapter that every model of it shares, private to this folder: register
- * files, the legacy memory window, the Bochs VBE registers, and the drawing of the screen.
+ * files, the legacy memory window, the Bochs VBE registers, the drawing of the screen, and the
+ * watch for what has changed of it. What a model adds comes in through struct vga_chip.
  *
  * Video memory is kept as dwords of four planes: byte p of dword i is byte i of plane p. That makes
  * chain-4 memory and the linear frame buffer the same bytes. Odd/even memory keeps byte pair i
@@ -12,9 +13,11 @@
 
 #include <string.h>
 #include "dm/arena.h"
+#include "dm/env.h"
+#include "dm/iospace.h"
 #include "dm/loop.h"
 #include "hw/vga/vram.h"
-#include "ui/surface.h"
+#include "ui/display.h"
 
 /* Miscellaneous output register (written at 0x3c2). */
 enum { MISC_COLOR = 0x01, MISC_RAM_ENABLE = 0x02, MISC_CLOCK_SHIFT = 2 };
@@ -137,6 +140,8 @@ enum {
     VBE_MAX_BPP = 32,
 };
 
+enum { DAC_WRITING = 0, DAC_READING = 3 }; /* dac_state, as 3c7 reads */
+
 #define VGA_WINDOW_BASE   0xa0000u
 #define VGA_WINDOW_LENGTH 0x20000u
 #define VGA_PLANE_SIZE    0x10000u /* bytes a plane that the registers of VGA proper can reach */
@@ -161,24 +166,147 @@ struct vga_state {
 
 extern const struct state_desc vga_state_desc;
 
+/* ---- what is on the screen ------------------------------------------------------------------ */
+
+/* A screen of packed pixels (VBE, or a chip's own), checked as a whole against the memory. */
+struct packed_mode {
+    uint32_t width, height; /* pixels */
+    uint32_t bpp;           /* 4 (planes), 8, 15, 16, 24, 32 */
+    uint32_t pitch;         /* bytes from line to line */
+    uint32_t row_bytes;     /* bytes that one line shows */
+    uint64_t start;         /* byte of the first pixel */
+    uint32_t split;         /* first line of a lower part that shows the start of memory */
+    uint32_t repeat;        /* lines of the screen a line of memory */
+    bool wrap;              /* addresses wrap at the end of memory, a power of two */
+    bool big_endian;
+};
+
+/* The screen of the CRT controller's registers. */
+struct crtc_view {
+    enum crtc_kind { CRTC_TEXT, CRTC_PLANAR, CRTC_CGA, CRTC_PACKED } kind;
+    uint32_t width, height;        /* of the surface */
+    uint32_t columns;              /* character clocks shown */
+    uint32_t cell_width;           /* pixels a character clock, before doubling */
+    uint32_t repeat;               /* surface pixels a pixel: 1 or 2 */
+    uint32_t scans;                /* lines a row */
+    uint32_t scan_double;          /* shift: each line twice */
+    uint32_t split;                /* first line of the lower part; >= height when there is none */
+    uint32_t start, pitch;         /* of the address counter */
+    uint32_t preset;               /* first row scan of the upper part */
+    uint32_t pan, pan_below;       /* pixels, upper and lower part */
+    uint32_t cpu_shift, crt_shift; /* see crtc_dword() */
+    uint8_t mode;                  /* CR_MODE */
+    bool blank;
+
+    /* Text. */
+    uint32_t font[2]; /* bytes in plane 2, by attribute bit 3 */
+    uint8_t attr_mode, underline;
+};
+
+/* The text cursor and what blinks: changes often, and seldom changes much. */
+struct text_cursor {
+    uint32_t address; /* of the cell */
+    uint8_t first, last;
+    bool shown; /* now; `enabled` tells whether it will be again */
+    bool enabled;
+};
+
+/* A hardware cursor of 32 or 64 pixels square: rows of bits, the leftmost in bit 7 of byte 0. */
+#define VGA_CURSOR_MAX 64
+struct vga_cursor {
+    uint32_t x, y, size; /* size 0: none */
+    uint32_t color[2];   /* XRGB */
+    uint8_t planes[2][VGA_CURSOR_MAX * VGA_CURSOR_MAX / 8];
+};
+
+/*
+ * All that decides on a picture but the content of the memory. Made anew for each picture; two that
+ * are equal byte for byte show the same of the same memory.
+ */
+struct vga_screen {
+    enum { SCREEN_NONE, SCREEN_BLANK, SCREEN_PACKED, SCREEN_CRTC } kind;
+    uint32_t width, height;
+    struct packed_mode packed; /* SCREEN_PACKED */
+    struct crtc_view view;     /* SCREEN_CRTC */
+    uint32_t color[256];       /* XRGB: 16 of the attribute controller, or 256 of the DAC */
+
+    /* From here on: compared one by one. */
+    struct text_cursor text_cursor;
+    bool blink_shown;
+    struct vga_cursor cursor;
+};
+
+struct vga_core;
+
+/* What a model of adapter does its own way. */
+struct vga_chip {
+    uint8_t (*port_read)(struct vga_core *core, uint16_t port);
+    void (*port_write)(struct vga_core *core, uint16_t port, uint8_t value);
+    void (*window_read)(struct vga_core *core, uint32_t offset, uint8_t *buf, size_t length);
+    void (*window_write)(struct vga_core *core, uint32_t offset, const uint8_t *buf, size_t length);
+    /*
+     * 1 and *mode when the screen is one of packed pixels, 0 when the CRT controller's registers
+     * say what shows, -EINVAL when the registers describe nothing that is inside the memory.
+     */
+    int (*packed)(const struct vga_core *core, struct packed_mode *mode);
+    /* The hardware cursor over a packed screen; NULL: the chip has none. */
+    void (*cursor)(const struct vga_core *core, struct vga_cursor *cursor);
+};
+
+/* ---- the watch: what has changed since the last refresh -------------------------------------- */
+
+/* Memory that was written is remembered in blocks of this many bytes. */
+#define WATCH_BLOCK 256u
+
+/* Nothing in here is seen by the guest; it is all there only while somebody looks. */
+struct vga_watch {
+    bool on;
+    uint64_t *marks;       /* a bit a block; NULL while nobody looks */
+    uint64_t *guest;       /* a bit a page that the guest has written directly */
+    bool any;              /* a mark is set */
+    bool all;              /* draw everything */
+    bool font;             /* plane 2 was written */
+    bool told;             /* changed() was called after the last refresh */
+    bool blinking;         /* a character on the screen blinks */
+    struct vga_screen was; /* of the last refresh */
+};
+
+/* ---- the adapter ----------------------------------------------------------------------------- */
+
+#define VGA_PORT_REGIONS 5
+
 /* Widest line of characters that is drawn: 256 + 1 (for panning) of 9 dots, each twice. */
 #define VGA_LINE_PIXELS (257 * 18)
 
 struct vga_core {
     struct vga_state *s; /* in the arena */
     struct vram *vram;
+    uint64_t memory; /* bytes of it that the chip can address */
     struct loop *loop;
+    const struct vga_chip *chip;
+    struct display display;
 
-    /* Scratch of the drawing code: one line of video memory, one line of pixels. */
+    struct iospace *io;
+    struct vga_ports {
+        struct io_region region;
+        struct vga_core *core;
+    } ports[VGA_PORT_REGIONS];
+    struct io_region window;
+
+    struct vga_watch watch;
+
+    /* Scratch of the drawing code: a screen, a line of video memory, two lines of pixels. */
+    struct vga_screen screen;
     uint8_t bytes[VBE_MAX_XRES * 4];
     uint32_t pixels[VGA_LINE_PIXELS];
+    uint32_t line[VBE_MAX_XRES];
 };
 
 /* ---- video memory: the only way to its bytes ------------------------------------------------- */
 
 static inline bool vga_vram_ok(const struct vga_core *core, uint64_t offset, uint64_t length)
 {
-    return core->vram->base && offset <= core->vram->size && length <= core->vram->size - offset;
+    return core->vram->base && offset <= core->memory && length <= core->memory - offset;
 }
 
 /* The four planes at dword `index`, read once; plane 0 in the low byte. Ones outside memory. */
@@ -210,11 +338,22 @@ static inline void vga_vram_copy(const struct vga_core *core, void *out, uint64_
         memset(out, 0xff, length);
 }
 
-static inline void vga_vram_written(const struct vga_core *core, uint64_t offset, uint64_t length)
-{
-    if (core->vram->written && length > 0)
-        core->vram->written(core->vram->opaque, offset, length);
-}
+/* The device has written these bytes: whoever follows the memory hears of it. */
+void vga_vram_written(struct vga_core *core, uint64_t offset, uint64_t length);
+
+/* ---- vga_core.c: what every model has -------------------------------------------------------- */
+
+/* Allocates the state, and adds the legacy regions; core->chip, vram and memory are set. */
+int vga_core_init(struct vga_core *core, const struct dm_env *env);
+void vga_core_fini(struct vga_core *core);
+void vga_core_reset(struct vga_core *core);
+/* Takes the frames of the video memory to where a BAR is, or to their parking place
+ * (PCI_UNMAPPED). What fails is logged, and leaves them where they are. */
+void vga_core_place(struct vga_core *core, uint64_t base);
+/* The state was loaded: maps the frames where it says that they are. 0 or -errno, logged. */
+int vga_core_attach(struct vga_core *core);
+/* Whether video memory is one that an adapter can be made with. */
+bool vga_vram_valid(const struct vram *vram);
 
 /* ---- vga_regs.c: ports 0x3b0..0x3df ---------------------------------------------------------- */
 
@@ -235,70 +374,73 @@ void vga_mem_write(struct vga_core *core, uint32_t offset, const uint8_t *buf, s
 
 /* ---- vbe.c: the dispi registers -------------------------------------------------------------- */
 
-/* A screen of the VBE registers, checked as a whole against the size of video memory. */
-struct vbe_mode {
-    uint32_t width, height; /* pixels */
-    uint32_t bpp;           /* 4, 8, 15, 16, 24, 32 */
-    uint32_t pitch;         /* bytes from line to line */
-    uint32_t row_bytes;     /* bytes that one line shows */
-    uint64_t start;         /* byte of the first pixel */
-};
-
 uint16_t vbe_read(const struct vga_core *core, uint16_t index);
 void vbe_write(struct vga_core *core, uint16_t index, uint16_t value);
 static inline bool vbe_enabled(const struct vga_core *core)
 {
     return core->s->vbe[VBE_ENABLE] & VBE_ENABLED;
 }
-/* -EINVAL when the registers describe something that is not inside the memory. */
-int vbe_get_mode(const struct vga_core *core, struct vbe_mode *mode);
+/* As struct vga_chip has it. */
+int vbe_packed(const struct vga_core *core, struct packed_mode *mode);
+
+/* ---- vga_watch.c ----------------------------------------------------------------------------- */
+
+/* See struct display. */
+int vga_refresh(struct vga_core *core, struct surface *surface, struct display_damage *damage);
+void vga_watched(struct vga_core *core, bool on);
+/* A register was written: the picture may be another. */
+void vga_touched(struct vga_core *core);
+/* Planes whose bytes are fonts in text modes were written. */
+static inline void vga_planes_written(struct vga_core *core, unsigned planes)
+{
+    if (planes & 0x0c)
+        core->watch.font = true;
+}
 
 /* ---- vga_render.c ---------------------------------------------------------------------------- */
 
 /* See struct display. */
 int vga_render(struct vga_core *core, struct surface *surface);
 
-/* The screen of the CRT controller's registers. */
-struct crtc_view {
-    enum crtc_kind { CRTC_TEXT, CRTC_PLANAR, CRTC_CGA, CRTC_PACKED } kind;
-    uint32_t width, height;        /* of the surface */
-    uint32_t columns;              /* character clocks shown */
-    uint32_t cell_width;           /* pixels a character clock, before doubling */
-    uint32_t repeat;               /* surface pixels a pixel: 1 or 2 */
-    uint32_t scans;                /* lines a row */
-    uint32_t scan_double;          /* shift: each line twice */
-    uint32_t split;                /* first line of the lower part; >= height when there is none */
-    uint32_t start, pitch;         /* of the address counter */
-    uint32_t preset;               /* first row scan of the upper part */
-    uint32_t pan, pan_below;       /* pixels, upper and lower part */
-    uint32_t cpu_shift, crt_shift; /* see crtc_dword() */
-    bool blank;
+/* What shows now. */
+void vga_get_screen(const struct vga_core *core, struct vga_screen *screen);
+/* Line y < height of it: `width` pixels. */
+void vga_draw_line(struct vga_core *core, const struct vga_screen *screen, uint32_t y,
+                   uint32_t *out);
+/* When no mode shows: the surface stays, or becomes a black one (then 1). */
+int vga_draw_nothing(struct surface *surface);
 
-    /* Text. */
-    uint32_t font[2]; /* bytes in plane 2, by attribute bit 3 */
-    uint32_t cursor;  /* address of the cell */
-    uint32_t cursor_first, cursor_last;
-    bool cursor_shown, blink_shown;
+/* Where line y begins in video memory. */
+uint64_t packed_line_start(const struct vga_core *core, const struct packed_mode *mode, uint32_t y);
 
-    uint32_t color[256]; /* XRGB: 16 of the attribute controller, or 256 of the DAC */
+/* Line y of a CRT controller's screen: first count, row scan, pixels to drop on the left. */
+struct crtc_line {
+    uint32_t count, scan, pan;
 };
+struct crtc_line crtc_line_at(const struct crtc_view *view, uint32_t y);
 
-/* 0, or -EINVAL for what no screen looks like (in the middle of a mode set). */
-int crtc_get_view(const struct vga_core *core, uint64_t now, struct crtc_view *view);
+/* The registers of the CRT controller as a view. 0, or -EINVAL for what no screen looks like (in
+ * the middle of a mode set). */
+int crtc_get_view(const struct vga_core *core, struct crtc_view *view);
+void crtc_get_cursor(const struct vga_core *core, uint64_t now, struct vga_screen *screen);
+/* ns until cursor and blinking characters change their looks. */
+uint64_t crtc_cursor_change(uint64_t now);
+uint64_t crtc_blink_change(uint64_t now);
 /* Dword of video memory that the CRT controller shows for this count and row scan. */
-uint32_t crtc_dword(const struct vga_core *core, const struct crtc_view *view, uint32_t count,
-                    uint32_t scan);
+uint32_t crtc_dword(const struct crtc_view *view, uint32_t count, uint32_t scan);
 void vga_dac_colors(const struct vga_core *core, uint32_t color[256]);
 void vga_attr_colors(const struct vga_core *core, uint32_t color[16]);
 
 /* One line of (columns + 1) * cell_width pixels, each `repeat` times, from count on. */
-void vga_text_line(struct vga_core *core, const struct crtc_view *view, uint32_t count,
+void vga_text_line(struct vga_core *core, const struct vga_screen *screen, uint32_t count,
                    uint32_t scan, uint32_t *out);
-void vga_graphics_line(struct vga_core *core, const struct crtc_view *view, uint32_t count,
+void vga_graphics_line(struct vga_core *core, const struct vga_screen *screen, uint32_t count,
                        uint32_t scan, uint32_t *out);
-/* One line of a VBE mode: bytes of video memory into `width` pixels. */
-void vbe_line(const struct vga_core *core, const struct vbe_mode *mode, const uint32_t color[256],
-              const uint8_t *bytes, uint32_t *out);
+/* One line of packed pixels: bytes of video memory into `width` pixels. */
+void vga_packed_line(const struct packed_mode *mode, const uint32_t color[256],
+                     const uint8_t *bytes, uint32_t *out);
+/* Puts one line of the cursor over a line of the screen. */
+void vga_cursor_line(const struct vga_cursor *cursor, uint32_t y, uint32_t width, uint32_t *line);
 
 /* Eight pixels of a dword of planes, indices 0..15. */
 void vga_planar_pixels(uint32_t planes, uint8_t pixel[8]);

@@ -74,9 +74,8 @@ static uint32_t split_line(const struct vga_state *s)
     return cr[CR_MODE] & CRMODE_V_HALF ? line * 2 : line;
 }
 
-static void get_text(const struct vga_state *s, uint64_t now, struct crtc_view *view)
+static void get_text(const struct vga_state *s, struct crtc_view *view)
 {
-    const uint8_t *cr = s->crtc;
     uint8_t map = s->seq[SR_CHARACTER_MAP];
     unsigned select_b = (map & 3) | (map >> 2 & 4), select_a = (map >> 2 & 3) | (map >> 3 & 4);
     uint8_t pan = s->attr[AR_PEL_PANNING];
@@ -89,12 +88,31 @@ static void get_text(const struct vga_state *s, uint64_t now, struct crtc_view *
     /* Selects 0-3 are the even 8 KiB blocks of plane 2, 4-7 the odd ones. */
     view->font[0] = (select_b & 3) * 0x4000u + (select_b >> 2) * 0x2000u;
     view->font[1] = (select_a & 3) * 0x4000u + (select_a >> 2) * 0x2000u;
+    view->attr_mode = s->attr[AR_MODE];
+    view->underline = s->crtc[CR_UNDERLINE] & 0x1f;
+}
 
-    view->cursor = (uint32_t)cr[CR_CURSOR_HIGH] << 8 | cr[CR_CURSOR_LOW];
-    view->cursor_first = cr[CR_CURSOR_START] & 0x1f;
-    view->cursor_last = cr[CR_CURSOR_END] & 0x1f;
-    view->cursor_shown = !(cr[CR_CURSOR_START] & CURSOR_OFF) && now / CURSOR_HALF_NS % 2 == 0;
-    view->blink_shown = now / (2 * CURSOR_HALF_NS) % 2 == 0;
+void crtc_get_cursor(const struct vga_core *core, uint64_t now, struct vga_screen *screen)
+{
+    const uint8_t *cr = core->s->crtc;
+    struct text_cursor *cursor = &screen->text_cursor;
+
+    cursor->address = (uint32_t)cr[CR_CURSOR_HIGH] << 8 | cr[CR_CURSOR_LOW];
+    cursor->first = cr[CR_CURSOR_START] & 0x1f;
+    cursor->last = cr[CR_CURSOR_END] & 0x1f;
+    cursor->enabled = !(cr[CR_CURSOR_START] & CURSOR_OFF) && cursor->first <= cursor->last;
+    cursor->shown = cursor->enabled && now / CURSOR_HALF_NS % 2 == 0;
+    screen->blink_shown = now / (2 * CURSOR_HALF_NS) % 2 == 0;
+}
+
+uint64_t crtc_cursor_change(uint64_t now)
+{
+    return CURSOR_HALF_NS - now % CURSOR_HALF_NS;
+}
+
+uint64_t crtc_blink_change(uint64_t now)
+{
+    return 2 * CURSOR_HALF_NS - now % (2 * CURSOR_HALF_NS);
 }
 
 static void get_graphics(const struct vga_state *s, struct crtc_view *view)
@@ -119,13 +137,12 @@ static void get_graphics(const struct vga_state *s, struct crtc_view *view)
                                                               : 1;
 }
 
-int crtc_get_view(const struct vga_core *core, uint64_t now, struct crtc_view *view)
+int crtc_get_view(const struct vga_core *core, struct crtc_view *view)
 {
     const struct vga_state *s = core->s;
     const uint8_t *cr = s->crtc;
     unsigned shift = s->gfx[GR_MODE] >> MODE_SHIFT & 3;
 
-    *view = (struct crtc_view){0};
     view->kind = !(s->gfx[GR_MISC] & GMISC_GRAPHICS) ? CRTC_TEXT
                  : shift == 0                        ? CRTC_PLANAR
                  : shift == 1                        ? CRTC_CGA
@@ -141,15 +158,12 @@ int crtc_get_view(const struct vga_core *core, uint64_t now, struct crtc_view *v
     view->preset = cr[CR_PRESET_ROW] & 0x1f;
     view->blank = !(s->attr_index & AR_INDEX_PAS) || (s->seq[SR_CLOCKING] & CLOCKING_SCREEN_OFF);
     if (view->kind == CRTC_TEXT)
-        get_text(s, now, view);
+        get_text(s, view);
     else
         get_graphics(s, view);
     view->pan_below = s->attr[AR_MODE] & ATTR_PANNING_COMPATIBLE ? 0 : view->pan;
     view->width = view->columns * view->cell_width * view->repeat;
-    if (view->kind == CRTC_PACKED)
-        vga_dac_colors(core, view->color);
-    else
-        vga_attr_colors(core, view->color);
+    view->mode = cr[CR_MODE];
 
     /* A mode set passes through anything. Each of these would be no picture. */
     if (view->kind == CRTC_TEXT) {
@@ -161,10 +175,9 @@ int crtc_get_view(const struct vga_core *core, uint64_t now, struct crtc_view *v
     return view->width < 16 || view->height < 16 ? -EINVAL : 0;
 }
 
-uint32_t crtc_dword(const struct vga_core *core, const struct crtc_view *view, uint32_t count,
-                    uint32_t scan)
+uint32_t crtc_dword(const struct crtc_view *view, uint32_t count, uint32_t scan)
 {
-    uint8_t mode = core->s->crtc[CR_MODE];
+    uint8_t mode = view->mode;
     uint32_t address;
 
     count &= 0xffff;
@@ -179,4 +192,17 @@ uint32_t crtc_dword(const struct vga_core *core, const struct crtc_view *view, u
     if (!(mode & CRMODE_ROW_SCAN_14))
         address = (address & ~0x4000u) | (scan & 2) << 13;
     return (address >> view->cpu_shift) % VGA_PLANE_SIZE;
+}
+
+struct crtc_line crtc_line_at(const struct crtc_view *view, uint32_t y)
+{
+    bool below = y >= view->split;
+    uint32_t line = below ? y - view->split : y;
+    uint32_t scans = (line >> view->scan_double) + (below ? 0 : view->preset % view->scans);
+
+    return (struct crtc_line){
+        .count = (below ? 0 : view->start) + scans / view->scans * view->pitch,
+        .scan = scans % view->scans,
+        .pan = (below ? view->pan_below : view->pan) * view->repeat,
+    };
 }

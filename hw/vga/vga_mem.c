@@ -199,6 +199,7 @@ static void write_byte(struct vga_core *core, uint64_t linear, uint8_t value, bo
         if (planes & 1u << p)
             __atomic_store_n(at + p, (uint8_t)(result >> 8 * p), __ATOMIC_RELAXED);
     }
+    vga_planes_written(core, planes);
     if (index * 4 < touched->low)
         touched->low = index * 4;
     if (index * 4 + 4 > touched->high)
@@ -225,6 +226,7 @@ void vga_mem_write(struct vga_core *core, uint32_t offset, const uint8_t *buf, s
         }
         if (linear_bytes && vga_vram_ok(core, linear, run)) {
             memcpy(core->vram->base + linear, buf, run);
+            vga_planes_written(core, 0x0f);
             vga_vram_written(core, linear, run);
         } else {
             for (size_t i = 0; i < run; i++)

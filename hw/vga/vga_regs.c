@@ -73,6 +73,22 @@ uint8_t vga_status1(const struct vga_core *core, uint64_t now)
     return status;
 }
 
+/* ---- sequencer, graphics controller ---------------------------------------------------------- */
+
+static void write_seq(struct vga_state *s, uint8_t value)
+{
+    uint8_t index = s->seq_index & (SR_COUNT - 1);
+
+    s->seq[index] = value & vga_seq_mask[index];
+}
+
+static void write_gfx(struct vga_state *s, uint8_t value)
+{
+    uint8_t index = s->gfx_index & (GR_COUNT - 1);
+
+    s->gfx[index] = value & vga_gfx_mask[index];
+}
+
 /* ---- CRT controller -------------------------------------------------------------------------- */
 
 static void write_crtc(struct vga_state *s, uint8_t value)
@@ -111,8 +127,6 @@ static uint8_t read_attr(const struct vga_state *s)
 }
 
 /* ---- DAC ------------------------------------------------------------------------------------- */
-
-enum { DAC_WRITING = 0, DAC_READING = 3 };
 
 static void write_dac(struct vga_state *s, uint8_t value)
 {
@@ -168,7 +182,7 @@ uint8_t vga_port_read(struct vga_core *core, uint16_t port)
     case 0x3c4:
         return s->seq_index;
     case 0x3c5:
-        return s->seq[s->seq_index];
+        return s->seq[s->seq_index & (SR_COUNT - 1)];
     case 0x3c6:
         return s->dac_mask;
     case 0x3c7:
@@ -184,7 +198,7 @@ uint8_t vga_port_read(struct vga_core *core, uint16_t port)
     case 0x3ce:
         return s->gfx_index;
     case 0x3cf:
-        return s->gfx[s->gfx_index];
+        return s->gfx[s->gfx_index & (GR_COUNT - 1)];
     case 0x3b4:
     case 0x3d4:
         return s->crtc_index;
@@ -219,7 +233,7 @@ void vga_port_write(struct vga_core *core, uint16_t port, uint8_t value)
         s->seq_index = value & (SR_COUNT - 1);
         break;
     case 0x3c5:
-        s->seq[s->seq_index] = value & vga_seq_mask[s->seq_index];
+        write_seq(s, value);
         break;
     case 0x3c6:
         s->dac_mask = value;
@@ -241,7 +255,7 @@ void vga_port_write(struct vga_core *core, uint16_t port, uint8_t value)
         s->gfx_index = value & (GR_COUNT - 1);
         break;
     case 0x3cf:
-        s->gfx[s->gfx_index] = value & vga_gfx_mask[s->gfx_index];
+        write_gfx(s, value);
         break;
     case 0x3b4:
     case 0x3d4:

@@ -1,81 +1,120 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The whole screen into a surface. What to show is worked out from the registers anew each time
- * and checked as a whole; nothing is kept from one picture to the next.
+ * What is on the screen, and its lines. It is worked out from the registers anew each time and
+ * checked as a whole; nothing of an earlier picture is trusted.
  */
 #include "hw/vga/vga_core.h"
 
 /* A screen that no mode describes yet: the size of the text mode that a PC starts with. */
 enum { NO_MODE_WIDTH = 720, NO_MODE_HEIGHT = 400 };
 
-/* In the middle of a mode set: the picture stays, or is black when there is none. */
-static int render_nothing(struct surface *surface)
+void vga_get_screen(const struct vga_core *core, struct vga_screen *screen)
+{
+    memset(screen, 0, sizeof(*screen)); /* padding too: screens are compared as bytes */
+    int packed = core->chip->packed(core, &screen->packed);
+
+    if (packed < 0)
+        return; /* SCREEN_NONE */
+    if (packed) {
+        screen->kind = core->s->attr_index & AR_INDEX_PAS ? SCREEN_PACKED : SCREEN_BLANK;
+        screen->width = screen->packed.width;
+        screen->height = screen->packed.height;
+        if (screen->packed.bpp == 4)
+            vga_attr_colors(core, screen->color);
+        else
+            vga_dac_colors(core, screen->color);
+        if (core->chip->cursor && screen->kind == SCREEN_PACKED)
+            core->chip->cursor(core, &screen->cursor);
+        return;
+    }
+    if (crtc_get_view(core, &screen->view))
+        return;
+    screen->kind = screen->view.blank ? SCREEN_BLANK : SCREEN_CRTC;
+    screen->width = screen->view.width;
+    screen->height = screen->view.height;
+    if (screen->view.kind == CRTC_PACKED)
+        vga_dac_colors(core, screen->color);
+    else
+        vga_attr_colors(core, screen->color);
+    if (screen->view.kind == CRTC_TEXT)
+        crtc_get_cursor(core, loop_now(core->loop, CLOCK_GUEST), screen);
+}
+
+uint64_t packed_line_start(const struct vga_core *core, const struct packed_mode *mode, uint32_t y)
+{
+    bool below = y >= mode->split;
+    uint64_t row = (below ? y - mode->split : y) / mode->repeat;
+    uint64_t at = (below ? 0 : mode->start) + row * mode->pitch;
+
+    return mode->wrap ? at & (core->memory - 1) : at;
+}
+
+static void draw_packed_line(struct vga_core *core, const struct vga_screen *screen, uint32_t y,
+                             uint32_t *out)
+{
+    const struct packed_mode *mode = &screen->packed;
+    uint64_t at = packed_line_start(core, mode, y);
+    uint32_t length = mode->row_bytes;
+
+    if (mode->wrap && at + length > core->memory) {
+        uint32_t before = (uint32_t)(core->memory - at);
+        vga_vram_copy(core, core->bytes, at, before);
+        vga_vram_copy(core, core->bytes + before, 0, length - before);
+    } else {
+        vga_vram_copy(core, core->bytes, at, length);
+    }
+    vga_packed_line(mode, screen->color, core->bytes, out);
+    vga_cursor_line(&screen->cursor, y, mode->width, out);
+}
+
+static void draw_crtc_line(struct vga_core *core, const struct vga_screen *screen, uint32_t y,
+                           uint32_t *out)
+{
+    struct crtc_line at = crtc_line_at(&screen->view, y);
+
+    if (screen->view.kind == CRTC_TEXT)
+        vga_text_line(core, screen, at.count, at.scan, core->pixels);
+    else
+        vga_graphics_line(core, screen, at.count, at.scan, core->pixels);
+    memcpy(out, core->pixels + at.pan, screen->width * sizeof(*out));
+}
+
+void vga_draw_line(struct vga_core *core, const struct vga_screen *screen, uint32_t y,
+                   uint32_t *out)
+{
+    if (screen->kind == SCREEN_PACKED)
+        draw_packed_line(core, screen, y, out);
+    else if (screen->kind == SCREEN_CRTC)
+        draw_crtc_line(core, screen, y, out);
+    else
+        memset(out, 0, screen->width * sizeof(*out));
+}
+
+int vga_draw_nothing(struct surface *surface)
 {
     if (surface->pixels)
         return 0;
     int err = surface_resize(surface, NO_MODE_WIDTH, NO_MODE_HEIGHT);
-    if (!err)
-        surface_fill(surface, 0);
-    return err;
-}
-
-static int render_vbe(struct vga_core *core, struct surface *surface)
-{
-    struct vbe_mode mode;
-    uint32_t color[256] = {0};
-
-    if (vbe_get_mode(core, &mode))
-        return render_nothing(surface);
-    int err = surface_resize(surface, mode.width, mode.height);
     if (err)
         return err;
-    if (!(core->s->attr_index & AR_INDEX_PAS)) {
-        surface_fill(surface, 0);
-        return 0;
-    }
-    if (mode.bpp == 4)
-        vga_attr_colors(core, color);
-    else
-        vga_dac_colors(core, color);
-    for (uint32_t y = 0; y < mode.height; y++) {
-        vga_vram_copy(core, core->bytes, mode.start + (uint64_t)y * mode.pitch, mode.row_bytes);
-        vbe_line(core, &mode, color, core->bytes, surface_row(surface, y));
-    }
-    return 0;
-}
-
-static void render_crtc_line(struct vga_core *core, const struct crtc_view *view, uint32_t y,
-                             uint32_t *out)
-{
-    bool below = y >= view->split;
-    uint32_t line = below ? y - view->split : y;
-    uint32_t scans = (line >> view->scan_double) + (below ? 0 : view->preset % view->scans);
-    uint32_t count = (below ? 0 : view->start) + scans / view->scans * view->pitch;
-    uint32_t pan = (below ? view->pan_below : view->pan) * view->repeat;
-
-    if (view->kind == CRTC_TEXT)
-        vga_text_line(core, view, count, scans % view->scans, core->pixels);
-    else
-        vga_graphics_line(core, view, count, scans % view->scans, core->pixels);
-    memcpy(out, core->pixels + pan, view->width * sizeof(*out));
+    surface_fill(surface, 0);
+    return 1;
 }
 
 int vga_render(struct vga_core *core, struct surface *surface)
 {
-    struct crtc_view view;
+    struct vga_screen *screen = &core->screen;
+    int err;
 
-    if (vbe_enabled(core))
-        return render_vbe(core, surface);
-    if (crtc_get_view(core, loop_now(core->loop, CLOCK_GUEST), &view))
-        return render_nothing(surface);
-    int err = surface_resize(surface, view.width, view.height);
+    vga_get_screen(core, screen);
+    if (screen->kind == SCREEN_NONE) {
+        err = vga_draw_nothing(surface);
+        return err < 0 ? err : 0;
+    }
+    err = surface_resize(surface, screen->width, screen->height);
     if (err)
         return err;
-    if (view.blank) {
-        surface_fill(surface, 0);
-        return 0;
-    }
-    for (uint32_t y = 0; y < view.height; y++)
-        render_crtc_line(core, &view, y, surface_row(surface, y));
+    for (uint32_t y = 0; y < screen->height; y++)
+        vga_draw_line(core, screen, y, surface_row(surface, y));
     return 0;
 }

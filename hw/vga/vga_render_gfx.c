@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The graphics modes, legacy and VBE: from bytes of video memory to XRGB pixels. */
+/* The graphics modes, legacy and packed: from bytes of video memory to XRGB pixels. */
 #include "hw/vga/vga_core.h"
 
 void vga_planar_pixels(uint32_t planes, uint8_t pixel[8])
@@ -21,11 +21,13 @@ static void cga_pixels(uint32_t planes, uint8_t pixel[8])
     }
 }
 
-void vga_graphics_line(struct vga_core *core, const struct crtc_view *view, uint32_t count,
+void vga_graphics_line(struct vga_core *core, const struct vga_screen *screen, uint32_t count,
                        uint32_t scan, uint32_t *out)
 {
+    const struct crtc_view *view = &screen->view;
+
     for (uint32_t column = 0; column <= view->columns; column++) {
-        uint32_t planes = vga_vram_load(core, crtc_dword(core, view, count + column, scan));
+        uint32_t planes = vga_vram_load(core, crtc_dword(view, count + column, scan));
         uint8_t pixel[8];
 
         if (view->kind == CRTC_PACKED) {
@@ -38,12 +40,12 @@ void vga_graphics_line(struct vga_core *core, const struct crtc_view *view, uint
         }
         for (uint32_t x = 0; x < view->cell_width; x++) {
             for (uint32_t r = 0; r < view->repeat; r++)
-                *out++ = view->color[pixel[x]];
+                *out++ = screen->color[pixel[x]];
         }
     }
 }
 
-/* ---- VBE ------------------------------------------------------------------------------------- */
+/* ---- packed pixels --------------------------------------------------------------------------- */
 
 static uint32_t widen5(uint32_t level)
 {
@@ -95,10 +97,10 @@ static void line_32(const uint8_t *bytes, uint32_t width, bool big_endian, uint3
         out[x] = (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0];
 }
 
-void vbe_line(const struct vga_core *core, const struct vbe_mode *mode, const uint32_t color[256],
-              const uint8_t *bytes, uint32_t *out)
+void vga_packed_line(const struct packed_mode *mode, const uint32_t color[256],
+                     const uint8_t *bytes, uint32_t *out)
 {
-    bool big_endian = core->s->big_endian;
+    bool big_endian = mode->big_endian;
 
     switch (mode->bpp) {
     case 4:
@@ -127,5 +129,23 @@ void vbe_line(const struct vga_core *core, const struct vbe_mode *mode, const ui
     default:
         line_32(bytes, mode->width, big_endian, out);
         break;
+    }
+}
+
+void vga_cursor_line(const struct vga_cursor *cursor, uint32_t y, uint32_t width, uint32_t *line)
+{
+    if (y < cursor->y || y - cursor->y >= cursor->size)
+        return;
+    const uint8_t *row[2];
+    for (unsigned p = 0; p < 2; p++)
+        row[p] = cursor->planes[p] + (y - cursor->y) * (cursor->size / 8);
+    for (uint32_t i = 0; i < cursor->size && cursor->x + i < width; i++) {
+        unsigned bit = 7 - i % 8;
+        unsigned pixel = (row[0][i / 8] >> bit & 1u) | (row[1][i / 8] >> bit & 1u) << 1;
+
+        if (pixel & 2)
+            line[cursor->x + i] = cursor->color[pixel & 1];
+        else if (pixel)
+            line[cursor->x + i] ^= 0xffffff;
     }
 }

@@ -11,46 +11,46 @@
 static uint32_t dots(const struct vga_core *core, const struct crtc_view *view, uint8_t code,
                      uint8_t attribute, uint32_t scan)
 {
-    const struct vga_state *s = core->s;
     uint32_t at = view->font[attribute >> 3 & 1] + code * 32u + scan;
     uint32_t glyph = vga_vram_load8(core, (uint64_t)at * 4 + 2);
 
     if (view->cell_width == 8)
         return glyph;
     /* The ninth dot goes on with the eighth in line graphics, and is background elsewhere. */
-    bool joined = code >= 0xc0 && code <= 0xdf && (s->attr[AR_MODE] & ATTR_LINE_GRAPHICS);
+    bool joined = code >= 0xc0 && code <= 0xdf && (view->attr_mode & ATTR_LINE_GRAPHICS);
     return glyph << 1 | (joined ? glyph & 1 : 0);
 }
 
-void vga_text_line(struct vga_core *core, const struct crtc_view *view, uint32_t count,
+void vga_text_line(struct vga_core *core, const struct vga_screen *screen, uint32_t count,
                    uint32_t scan, uint32_t *out)
 {
-    const struct vga_state *s = core->s;
-    bool blinking = s->attr[AR_MODE] & ATTR_BLINK;
-    uint32_t underline = s->crtc[CR_UNDERLINE] & 0x1f;
-    bool cursor_scan =
-        view->cursor_shown && scan >= view->cursor_first && scan <= view->cursor_last;
+    const struct crtc_view *view = &screen->view;
+    const struct text_cursor *cursor = &screen->text_cursor;
+    bool blinking = view->attr_mode & ATTR_BLINK;
+    bool cursor_scan = cursor->shown && scan >= cursor->first && scan <= cursor->last;
     uint32_t all = (1u << view->cell_width) - 1;
 
     for (uint32_t column = 0; column <= view->columns; column++) {
-        uint32_t index = crtc_dword(core, view, count + column, scan);
+        uint32_t index = crtc_dword(view, count + column, scan);
         uint32_t cell = vga_vram_load(core, index);
         uint8_t code = (uint8_t)cell, attribute = (uint8_t)(cell >> 8);
         uint32_t bits = dots(core, view, code, attribute, scan);
         uint8_t background = attribute >> 4;
 
         if (blinking) {
-            if ((background & 8) && !view->blink_shown)
-                bits = 0;
+            if (background & 8) {
+                core->watch.blinking = true;
+                bits = screen->blink_shown ? bits : 0;
+            }
             background &= 7;
         }
         /* The attributes of monochrome text that mean "underlined". */
-        if ((attribute & 0x77) == 0x01 && scan == underline)
+        if ((attribute & 0x77) == 0x01 && scan == view->underline)
             bits = all;
-        if (cursor_scan && index == view->cursor)
+        if (cursor_scan && index == cursor->address)
             bits = all;
 
-        uint32_t fg = view->color[attribute & 0x0f], bg = view->color[background];
+        uint32_t fg = screen->color[attribute & 0x0f], bg = screen->color[background];
         for (uint32_t dot = view->cell_width; dot-- > 0;) {
             uint32_t pixel = bits >> dot & 1 ? fg : bg;
             for (uint32_t r = 0; r < view->repeat; r++)

@@ -11,9 +11,9 @@ static const struct state_field vga_fields[] = {
     STATE_FIELD(struct vga_state, misc),
     STATE_FIELD(struct vga_state, feature),
     STATE_FIELD(struct vga_state, enable, .reset = 1),
-    STATE_FIELD(struct vga_state, seq_index, .max = SR_COUNT - 1),
+    STATE_FIELD(struct vga_state, seq_index), /* all eight bits count on a Cirrus */
     STATE_ARRAY(struct vga_state, seq),
-    STATE_FIELD(struct vga_state, gfx_index, .max = GR_COUNT - 1),
+    STATE_FIELD(struct vga_state, gfx_index),
     STATE_ARRAY(struct vga_state, gfx),
     STATE_FIELD(struct vga_state, crtc_index),
     STATE_ARRAY(struct vga_state, crtc),
@@ -31,7 +31,7 @@ static const struct state_field vga_fields[] = {
 };
 
 /* Writes keep registers within their masks; so must a saved state. The VBE registers are not
- * checked here: what they say depends on the memory, and vbe_get_mode() asks at each use. */
+ * checked here: what they say depends on the memory, and vbe_packed() asks at each use. */
 static const char *vga_check(const void *state)
 {
     const struct vga_state *s = state;

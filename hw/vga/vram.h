@@ -45,9 +45,19 @@ struct vram {
 
     /*
      * The device itself (not the guest) has written bytes [offset, offset + length): for the dirty
-     * log of a migration and for whoever watches the screen. NULL: nobody cares.
+     * log of a migration. NULL: nobody cares.
      */
     void (*written)(void *opaque, uint64_t offset, uint64_t length);
+
+    /*
+     * Which pages of [offset, offset + length), both page-aligned, the guest itself has written
+     * since the last call: bit i of `bitmap` for page i of them, every 64-bit word of it set. Asked
+     * at a viewer's frame rate; the first call, and one with another range, may say "all". 1 when a
+     * bit is set, 0 when none is, -errno when it cannot be told: then take it for all. NULL: it
+     * never can be told. dirty_stop() ends the following, which costs the guest time.
+     */
+    int (*dirty)(void *opaque, uint64_t offset, uint64_t length, uint64_t *bitmap);
+    void (*dirty_stop)(void *opaque);
 
     void *opaque;
 };

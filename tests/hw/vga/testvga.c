@@ -41,6 +41,38 @@ static int vram_attach(void *opaque, uint64_t gpa)
     return 0;
 }
 
+/* As Xen does it: a new range is all dirty, once. */
+static int vram_dirty(void *opaque, uint64_t offset, uint64_t length, uint64_t *bitmap)
+{
+    struct testvga *t = opaque;
+    bool again = t->log_first == offset && t->log_length == length;
+    int found = 0;
+
+    must(offset % 4096 == 0 && length % 4096 == 0 && length > 0, "a range of pages");
+    must(length <= t->vram.size && offset <= t->vram.size - length, "inside the memory");
+    must(t->at != TESTVGA_PARKING, "dirty log of the parking place");
+    t->log_asked++;
+    if (t->log_error)
+        return t->log_error;
+    t->log_first = offset;
+    t->log_length = length;
+    memset(bitmap, 0, (length / 4096 + 63) / 64 * 8);
+    for (uint64_t page = 0; page < length / 4096; page++) {
+        uint8_t *wrote = &t->guest_wrote[offset / 4096 + page];
+        if (!again || *wrote) {
+            bitmap[page / 64] |= UINT64_C(1) << page % 64;
+            found = 1;
+        }
+        *wrote = 0;
+    }
+    return found;
+}
+
+static void vram_dirty_stop(void *opaque)
+{
+    ((struct testvga *)opaque)->log_length = 0;
+}
+
 static void vram_written(void *opaque, uint64_t offset, uint64_t length)
 {
     struct testvga *t = opaque;
@@ -67,14 +99,17 @@ void testvga_init(struct testvga *t, uint64_t vram_size)
                             .move = vram_move,
                             .attach = vram_attach,
                             .written = vram_written,
+                            .dirty = vram_dirty,
+                            .dirty_stop = vram_dirty_stop,
                             .opaque = t};
+    t->guest_wrote = calloc(1, vram_size / 4096);
+    must(t->guest_wrote, "no memory");
     t->at = TESTVGA_PARKING;
     t->written_low = UINT64_MAX;
     for (size_t i = 0; i < sizeof(t->rom); i++)
         t->rom[i] = (uint8_t)(i * 7 + i / 256);
     config.vram = &t->vram;
-    config.rom = t->rom;
-    config.rom_size = sizeof(t->rom);
+    config.rom = (struct pci_rom){t->rom, sizeof(t->rom)};
 
     machine_init_pci(&t->m);
     must(vga_create(&t->vga, &t->m.env, &config) == 0, "vga_create");
@@ -85,6 +120,7 @@ void testvga_fini(struct testvga *t)
 {
     surface_fini(&t->screen);
     machine_fini(&t->m);
+    free(t->guest_wrote);
     munmap(t->vram.base - GUARD, t->vram.size + 2 * GUARD);
 }
 
@@ -236,6 +272,30 @@ void testvga_vbe_mode(struct testvga *t, uint16_t width, uint16_t height, uint16
 }
 
 /* ---- the picture ----------------------------------------------------------------------------- */
+
+void testvga_guest_write(struct testvga *t, uint64_t offset, const void *bytes, size_t length)
+{
+    must(offset + length <= t->vram.size, "a write beside video memory");
+    memcpy(t->vram.base + offset, bytes, length);
+    for (uint64_t page = offset / 4096; page <= (offset + length - 1) / 4096; page++)
+        t->guest_wrote[page] = 1;
+}
+
+struct display_damage testvga_refresh(struct testvga *t)
+{
+    struct display *display = vga_display(t->vga);
+    struct display_damage damage;
+
+    must(display->refresh(display->dev, &t->screen, &damage) == 0, "refresh failed");
+    must(damage.count <= DISPLAY_DAMAGE_MAX, "too many rectangles");
+    for (unsigned i = 0; i < damage.count; i++) {
+        const struct display_rect *r = &damage.rects[i];
+        must(r->width > 0 && r->height > 0 && r->x < t->screen.width && r->y < t->screen.height &&
+                 r->width <= t->screen.width - r->x && r->height <= t->screen.height - r->y,
+             "damage outside the surface");
+    }
+    return damage;
+}
 
 void testvga_update(struct testvga *t)
 {

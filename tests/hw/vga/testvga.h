@@ -18,12 +18,18 @@ struct testvga {
     struct vga *vga;
     struct vram vram;
     struct surface screen;
-    uint8_t rom[5000];
+    uint8_t rom[64 << 10];
 
     uint64_t at; /* where the frames are */
     unsigned moves, attaches;
     int move_error, attach_error;
     uint64_t written_low, written_high; /* what the device has reported, [low, high) */
+
+    /* The dirty log of the linear frame buffer: a byte a page. */
+    uint8_t *guest_wrote;
+    uint64_t log_first, log_length; /* the range followed; length 0: none */
+    int log_error;
+    unsigned log_asked;
 };
 
 /* vram_size in bytes; everything is registered, BARs are not assigned. */
@@ -57,6 +63,12 @@ void testvga_set_mode(struct testvga *t, const struct testvga_mode *mode);
 
 /* Sets a VBE mode as the VGA BIOS does. */
 void testvga_vbe_mode(struct testvga *t, uint16_t width, uint16_t height, uint16_t bpp);
+
+/* The guest writes to the linear frame buffer, `offset` bytes into it. */
+void testvga_guest_write(struct testvga *t, uint64_t offset, const void *bytes, size_t length);
+
+/* A watcher's next look at t->screen, as it was left by the last one. */
+struct display_damage testvga_refresh(struct testvga *t);
 
 /* Draws into t->screen, which is made new first; a failure ends the test. */
 void testvga_update(struct testvga *t);
