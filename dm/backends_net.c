@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The links of the network cards: opened with the other back ends, still while the guest is. */
+/* The links of the network cards: opened with the other back ends. */
 #include <errno.h>
 #include <string.h>
 
@@ -72,7 +72,6 @@ int backends_open_nets(struct dm *dm)
     for (unsigned i = 0; i < config->nic_count && !rc; i++)
         if (config->nic[i].netdev < 0)
             rc = open_loose_end(dm, &config->nic[i], &dm->loose_net[i]);
-    backends_pause_nets(dm, true);
     return rc;
 }
 
@@ -81,13 +80,6 @@ struct net *backends_nic_link(struct dm *dm, unsigned nic)
     int netdev = dm->config->nic[nic].netdev;
 
     return netdev < 0 ? dm->loose_net[nic] : dm->net[netdev];
-}
-
-void backends_pause_nets(struct dm *dm, bool paused)
-{
-    for (unsigned i = 0; i < CONFIG_NETDEV_MAX; i++)
-        if (dm->net[i])
-            net_pause(dm->net[i], paused);
 }
 
 void backends_close_nets(struct dm *dm)

@@ -20,6 +20,7 @@
 #include "ui/input.h"
 #include "xen/xenif.h"
 
+struct dm_frontends;
 struct machine;
 
 /* An image that the command line or QMP has opened, by the index of its -drive. */
@@ -53,6 +54,7 @@ struct dm {
     uint32_t buttons; /* pointer buttons that QMP holds down, and where it has put the pointer */
     uint16_t abs[2];
     struct held_keys *held_keys; /* of send-key, until their time is up */
+    struct dm_frontends *frontends; /* NULL: nobody can look */
 
     /* Xen */
     struct xen *xen;
@@ -93,11 +95,9 @@ void backends_forget_drive(struct dm_drive *drive);
 
 /* ---- backends_net.c ------------------------------------------------------------------------- */
 
-/* Opens all links, paused. 0 or -errno after logging why. */
+/* Opens all links. 0 or -errno after logging why. */
 int backends_open_nets(struct dm *dm);
 void backends_close_nets(struct dm *dm);
-/* While the guest is stopped no frame moves. */
-void backends_pause_nets(struct dm *dm, bool paused);
 /* The link of config->nic[nic]. */
 struct net *backends_nic_link(struct dm *dm, unsigned nic);
 
@@ -132,5 +132,7 @@ void control_fini(struct dm *dm);
 
 /* Gives away every right that is not needed from here on. 0, or -errno after logging why. */
 int seal(struct dm *dm);
+/* Whom -runas names: 1; 0 when there is no such option; -errno after logging why. */
+int seal_user(const struct config *config, uid_t *uid, gid_t *gid);
 
 #endif

@@ -147,7 +147,6 @@ int life_cont(struct dm *dm)
         return 0;
     loop_guest_clock_start(dm->env.loop);
     dm->run_state = dm->state->suspended ? QMP_STATE_SUSPENDED : QMP_STATE_RUNNING;
-    backends_pause_nets(dm, false);
     ioreq_start(dm->ioreq);
     qmp_event(dm->qmp, "RESUME", NULL);
     return tell_running(dm);
@@ -188,7 +187,6 @@ void life_stop(struct dm *dm, void (*done)(void *opaque), void *opaque)
 
     if (dm->run_state == QMP_STATE_RUNNING || dm->run_state == QMP_STATE_SUSPENDED) {
         ioreq_stop(dm->ioreq);
-        backends_pause_nets(dm, true);
         loop_guest_clock_stop(dm->env.loop);
         dm->run_state = QMP_STATE_PAUSED;
         qmp_event(dm->qmp, "STOP", NULL);

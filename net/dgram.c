@@ -36,6 +36,10 @@ static void peer_gone(struct net *net)
     struct dgram *dgram = dgram_of(net);
 
     if (dgram->peer.len) {
+        struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+        /* Whoever comes to that address next may send to us only when we are free of the old. */
+        connect(net->fd, &none, sizeof(none));
         dgram->connected = false;
         return;
     }

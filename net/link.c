@@ -21,7 +21,7 @@
 
 static bool live(const struct net *net)
 {
-    return net->nic && !net->paused && net->cable && net->carrier;
+    return net->nic && net->cable && net->carrier;
 }
 
 /* ---- watching ------------------------------------------------------------------------------- */
@@ -159,15 +159,6 @@ void net_lost(struct net *net)
     loop_defer(net->loop, &net->notify);
 }
 
-void net_pause(struct net *net, bool paused)
-{
-    net->paused = paused;
-    net_watch(net);
-    /* Without a descriptor to wait for, the NIC finds out at once. */
-    if (!paused && net->blocked && !net_link_up(net))
-        unblock(net);
-}
-
 /* ---- the NIC's calls ------------------------------------------------------------------------ */
 
 void net_attach(struct net *net, const struct net_nic *nic)
@@ -196,20 +187,17 @@ static int send_frame(struct net *net, const struct iovec *iov, int count,
                       const struct net_offload *work)
 {
     size_t len = 0;
-    int rc = -EAGAIN;
+    int rc;
 
     if (count < 1 || count > NET_IOV_MAX)
         return -E2BIG;
-    if (!net->paused) {
-        if (!net_link_up(net))
-            return -ENETDOWN;
-        for (int i = 0; i < count; i++)
-            len += iov[i].iov_len;
-        if (len > NET_FRAME_MAX || len < ETHERNET_HEADER)
-            return -EMSGSIZE;
-        if (!net->flushing)
-            rc = net->backend->send(net, iov, count, len, work);
-    }
+    if (!net_link_up(net))
+        return -ENETDOWN;
+    for (int i = 0; i < count; i++)
+        len += iov[i].iov_len;
+    if (len > NET_FRAME_MAX || len < ETHERNET_HEADER)
+        return -EMSGSIZE;
+    rc = net->flushing ? -EAGAIN : net->backend->send(net, iov, count, len, work);
     if (rc == -EAGAIN) {
         net->blocked = true;
         net_watch(net);
@@ -237,8 +225,6 @@ ssize_t net_receive(struct net *net, const struct iovec *iov, int count)
 {
     if (count < 1 || count > NET_IOV_MAX)
         return -E2BIG;
-    if (net->paused)
-        return -EAGAIN;
     if (!net_link_up(net))
         return -ENETDOWN;
     for (int i = 0; i < SKIPPED_MAX; i++) {

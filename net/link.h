@@ -34,11 +34,10 @@ struct net {
     const struct net_nic *nic; /* or NULL */
     bool cable;                /* is in */
     bool carrier;              /* there is another end */
-    bool paused;
-    bool want;     /* the NIC has room */
-    bool blocked;  /* writable() is owed */
-    bool flushing; /* the back-end holds the rest of a frame */
-    int fd;        /* what frames go through, or -1 */
+    bool want;                 /* the NIC has room */
+    bool blocked;              /* writable() is owed */
+    bool flushing;             /* the back-end holds the rest of a frame */
+    int fd;                    /* what frames go through, or -1 */
     struct loop_fd watch;
     struct loop_work again;  /* frames are buffered and the NIC wants them */
     struct loop_work notify; /* the link has changed while the NIC was in a call */

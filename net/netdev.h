@@ -56,12 +56,6 @@ void net_set_link(struct net *net, bool up);
 /* Whether the cable is in, whatever there is at the other end. */
 bool net_cable_in(const struct net *net);
 
-/*
- * While a link is paused (the guest is stopped) nothing moves and the NIC is not called, but for
- * link_changed(); net_send() gives -EAGAIN and net_receive() nothing.
- */
-void net_pause(struct net *net, bool paused);
-
 /* "tap", "stream", "dgram" or "none"; valid for ever. */
 const char *net_kind_name(const struct net *net);
 
