@@ -301,6 +301,21 @@ static struct json_object *device_del(struct qmp_call *call)
     return qmp_result(call, call->ops->device_del(call->opaque, id, &call->error));
 }
 
+/* ---- network cards ---------------------------------------------------------------------------
+ */
+
+struct json_object *qmp_do_set_link(struct qmp_call *call, const char *name, bool up)
+{
+    if (!call->ops->set_link)
+        return qmp_not_built(call);
+    return qmp_result(call, call->ops->set_link(call->opaque, name, up, &call->error));
+}
+
+static struct json_object *set_link(struct qmp_call *call)
+{
+    return qmp_do_set_link(call, qmp_arg_string(call, "name"), qmp_arg_bool(call, "up", true));
+}
+
 const struct qmp_command qmp_device_commands[] = {
     {"query-pci", query_pci, {{NULL, 0}}, false},
     {"query-cpus-fast", query_cpus_fast, {{NULL, 0}}, false},
@@ -309,5 +324,9 @@ const struct qmp_command qmp_device_commands[] = {
     {"cpu-add", cpu_add, {{"id", QMP_INT | QMP_REQUIRED}}, false},
     {"device_add", device_add, {{"driver", QMP_STRING | QMP_REQUIRED}, {"id", QMP_STRING}}, true},
     {"device_del", device_del, {{"id", QMP_STRING | QMP_REQUIRED}}, false},
+    {"set_link",
+     set_link,
+     {{"name", QMP_STRING | QMP_REQUIRED}, {"up", QMP_BOOL | QMP_REQUIRED}},
+     false},
     {NULL, NULL, {{NULL, 0}}, false},
 };

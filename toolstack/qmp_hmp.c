@@ -118,6 +118,26 @@ static void info_name(struct hmp *hmp)
         sprintbuf(hmp->out, "%s" EOL, name);
 }
 
+static void show_nic(void *to, const struct qmp_nic *nic)
+{
+    const uint8_t *mac = nic->mac;
+    struct hmp *hmp = to;
+
+    sprintbuf(hmp->out, "%s: model=%s,macaddr=%02x:%02x:%02x:%02x:%02x:%02x, %s" EOL, nic->name,
+              nic->model, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
+              nic->unplugged ? "unplugged"
+              : nic->up      ? "link up"
+                             : "link down");
+    if (nic->netdev)
+        sprintbuf(hmp->out, "  %s: type=%s" EOL, nic->netdev, nic->kind);
+}
+
+static void info_network(struct hmp *hmp)
+{
+    if (hmp->call->ops->each_nic)
+        hmp->call->ops->each_nic(hmp->call->opaque, show_nic, hmp);
+}
+
 static void show_region(struct hmp *hmp, const struct qmp_pci_region *region)
 {
     sprintbuf(hmp->out, "      BAR%u: %s", region->bar,
@@ -199,6 +219,7 @@ static const struct hmp_command info_commands[] = {
     {"chardev", info_chardev, 0, 0, "", "character back-ends"},
     {"cpus", info_cpus, 0, 0, "", "vCPUs"},
     {"name", info_name, 0, 0, "", "the guest's name"},
+    {"network", info_network, 0, 0, "", "network cards and their back-ends"},
     {"pci", info_pci, 0, 0, "", "PCI functions"},
     {"status", info_status, 0, 0, "", "whether the guest runs"},
     {"version", info_version, 0, 0, "", "of the device model"},
@@ -318,6 +339,16 @@ static void sendkey(struct hmp *hmp)
         call, call->ops->send_keys(call->opaque, code, count, (unsigned)hold, &call->error)));
 }
 
+static void set_link(struct hmp *hmp)
+{
+    bool on = strcmp(hmp->word[2], "on") == 0;
+
+    if (on || strcmp(hmp->word[2], "off") == 0)
+        json_object_put(qmp_do_set_link(hmp->call, hmp->word[1], on));
+    else
+        qmp_error(hmp->call, QMP_GENERIC_ERROR, "set_link NAME on|off");
+}
+
 static const struct hmp_command commands[] = {
     {"help", help, 0, 1, "|? [COMMAND]", "this list, or one line of it"},
     {"info", info, 0, 2, " WHAT", "show something; without WHAT, what there is"},
@@ -327,6 +358,7 @@ static const struct hmp_command commands[] = {
     {"quit", quit, 0, 0, "|q", "end the device model"},
     {"screendump", screendump, 1, 3, " FILE [-f FORMAT]", "the guest's screen as a picture"},
     {"sendkey", sendkey, 1, 2, " KEY-KEY... [MS]", "press keys together"},
+    {"set_link", set_link, 2, 2, " NAME on|off", "plug in or pull a network card's cable"},
     {"stop", stop, 0, 0, "|s", "stop the guest"},
     {"system_powerdown", powerdown, 0, 0, "", "press the power button"},
     {"system_reset", reset, 0, 0, "", "reset the machine"},

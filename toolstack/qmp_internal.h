@@ -224,6 +224,7 @@ struct json_object *qmp_do_stop(struct qmp_call *call, bool text);
 struct json_object *qmp_do_quit(struct qmp_call *call);
 struct json_object *qmp_do_insert(struct qmp_call *call, const char *drive, const char *filename,
                                   const char *format);
+struct json_object *qmp_do_set_link(struct qmp_call *call, const char *name, bool up);
 struct json_object *qmp_do_vnc_password(struct qmp_call *call, const char *password);
 struct json_object *qmp_do_screendump(struct qmp_call *call, const char *filename,
                                       const char *format, bool text);

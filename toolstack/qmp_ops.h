@@ -128,6 +128,16 @@ struct qmp_block {
     struct qmp_block_stats stats;
 };
 
+struct qmp_nic {
+    const char *name;  /* id of the -device, or what stands for it */
+    const char *model; /* as it was asked for */
+    uint8_t mac[6];
+    const char *netdev; /* id of its back-end, NULL = none */
+    const char *kind;   /* of the back-end: "tap", "stream", "dgram", "none" */
+    bool up;            /* the link */
+    bool unplugged;     /* taken out by the guest's drivers */
+};
+
 struct qmp_medium {
     int fd;               /* opened O_RDONLY; see the rule on descriptors */
     const char *filename; /* as the client named it: a path or "/dev/fdset/N" */
@@ -220,6 +230,10 @@ struct qmp_ops {
     int (*eject)(void *opaque, const char *drive, bool force, struct qmp_error *err);
     int (*insert)(void *opaque, const char *drive, const struct qmp_medium *medium,
                   struct qmp_error *err);
+
+    void (*each_nic)(void *opaque, void (*each)(void *to, const struct qmp_nic *), void *to);
+    /* Plug in or pull the cable of a card; `name` is its id or that of its back-end. */
+    int (*set_link)(void *opaque, const char *name, bool up, struct qmp_error *err);
 
     int (*log_dirty)(void *opaque, bool on, struct qmp_error *err);
     /* The state of the devices to fd (empty, at offset 0). The machine can go on afterwards. */

@@ -111,6 +111,24 @@ static void each_chardev(void *opaque, void (*each)(void *to, const struct qmp_c
         each(to, &list[i]);
 }
 
+static void each_nic(void *opaque, void (*each)(void *to, const struct qmp_nic *), void *to)
+{
+    static const struct qmp_nic list[] = {
+        {"nic0", "rtl8139", {0, 0x16, 0x3e, 1, 2, 0xff}, "net0", "tap", true, false},
+        {"nic1", "e1000", {0, 0x16, 0x3e, 1, 2, 4}, "net1", "stream", false, false},
+        {"rtl8139.2", "rtl8139", {0x52, 0x54, 0, 1, 2, 5}, NULL, "none", false, true},
+    };
+
+    for (size_t i = 0; i < 3; i++)
+        each(to, &list[i]);
+}
+
+static int set_link(void *opaque, const char *name, bool up, struct qmp_error *err)
+{
+    note(opaque, "set_link %s %d", name, up);
+    return outcome(opaque, err);
+}
+
 static void each_vnc(void *opaque, void (*each)(void *to, const struct qmp_vnc *), void *to)
 {
     static const struct qmp_vnc_client client = {"10.0.0.9", "40123", "ipv4", false};
@@ -288,6 +306,8 @@ static const struct qmp_ops all_ops = {
     .wakeup = wakeup,
     .each_chardev = each_chardev,
     .each_vnc = each_vnc,
+    .each_nic = each_nic,
+    .set_link = set_link,
     .vnc_password = vnc_password,
     .vnc_expire = vnc_expire,
     .each_cpu = each_cpu,

@@ -169,6 +169,8 @@ static const struct row acting[] = {
     {"{\"execute\":\"system_powerdown\"}", "powerdown; ", OP(powerdown)},
     {"{\"execute\":\"system_reset\"}", "reset; ", OP(reset)},
     {"{\"execute\":\"system_wakeup\"}", "wakeup; ", OP(wakeup)},
+    {"{\"execute\":\"set_link\",\"arguments\":{\"name\":\"nic0\",\"up\":false}}",
+     "set_link nic0 0; ", OP(set_link)},
     {"{\"execute\":\"xen-set-global-dirty-log\",\"arguments\":{\"enable\":true}}", "log_dirty 1; ",
      OP(log_dirty)},
     {"{\"execute\":\"change-vnc-password\",\"arguments\":{\"password\":\"\"}}", "password ; ",

@@ -64,6 +64,14 @@ static void test_text_commands(void **state)
          "default: 127.0.0.1:5900 (ipv4), auth none\\r\\n  Client: 10.0.0.9:40123 (ipv4)\\r\\n"
          "local: /run/vnc.sock (unix), auth vnc\\r\\n",
          ""},
+        {"info network",
+         "nic0: model=rtl8139,macaddr=00:16:3e:01:02:ff, link up\\r\\n  net0: type=tap\\r\\n"
+         "nic1: model=e1000,macaddr=00:16:3e:01:02:04, link down\\r\\n  net1: type=stream\\r\\n"
+         "rtl8139.2: model=rtl8139,macaddr=52:54:00:01:02:05, unplugged\\r\\n",
+         ""},
+        {"set_link nic0 off", "", "set_link nic0 0; "},
+        {"set_link net1 on", "", "set_link net1 1; "},
+        {"set_link nic0 down", "Error: set_link NAME on|off\\r\\n", ""},
         {"help stop", "stop|s -- stop the guest\\r\\n", ""},
         {"? c", "cont|c -- let the guest go on\\r\\n", ""},
         {"stop", "", "stop; "},
