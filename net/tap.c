@@ -145,21 +145,21 @@ static const struct net_backend header_backend = {
 /* Returns the descriptor or -errno after logging why. */
 static int open_interface(const struct net_config *config)
 {
+    const char *ifname = config->ifname ? config->ifname : "tap%d"; /* the kernel's choice */
     struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
     unsigned features = 0;
     int fd, rc;
 
-    if (!config->ifname || strlen(config->ifname) >= sizeof(ifr.ifr_name)) {
-        log_error("-netdev tap,id=%s: neither a name of an interface nor a descriptor",
-                  config->name);
+    if (strlen(ifname) >= sizeof(ifr.ifr_name)) {
+        log_error("-netdev tap,id=%s,ifname=%s: the name is too long", config->name, ifname);
         return -EINVAL;
     }
-    strcpy(ifr.ifr_name, config->ifname);
+    strcpy(ifr.ifr_name, ifname);
     fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         rc = -errno;
-        log_error("-netdev tap,id=%s,ifname=%s: cannot open /dev/net/tun: %s", config->name,
-                  config->ifname, strerror(-rc));
+        log_error("-netdev tap,id=%s,ifname=%s: cannot open /dev/net/tun: %s", config->name, ifname,
+                  strerror(-rc));
         return rc;
     }
     if (ioctl(fd, TUNGETFEATURES, &features) == 0)
@@ -167,10 +167,12 @@ static int open_interface(const struct net_config *config)
     if (ioctl(fd, TUNSETIFF, &ifr)) {
         rc = -errno;
         log_error("-netdev tap,id=%s,ifname=%s: cannot make the interface: %s", config->name,
-                  config->ifname, strerror(-rc));
+                  ifname, strerror(-rc));
         close(fd);
         return rc;
     }
+    if (!config->ifname)
+        log_info("netdev %s: the interface is %s", config->name, ifr.ifr_name);
     return fd;
 }
 
