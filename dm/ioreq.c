@@ -11,13 +11,16 @@
 #include "dm/ioreq.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include <xen/xen.h>
 #include <xen/hvm/ioreq.h>
 
+#include "dm/ioreq_poll.h"
 #include "dm/ioreq_ring.h"
 #include "dm/log.h"
 
@@ -45,6 +48,7 @@ struct ioreq_server {
     uint32_t ring_port; /* local ports */
     uint32_t vcpu_port[IOREQ_VCPUS_MAX];
     unsigned bound;
+    struct poll_policy poll;
 };
 
 /* ---- answering ------------------------------------------------------------------------------ */
@@ -65,7 +69,8 @@ void ioreq_drain(struct ioreq_server *q)
         loop_defer(q->loop, &q->more);
 }
 
-static void serve(struct ioreq_server *q, unsigned vcpu)
+/* Whether there was a request. */
+static bool serve(struct ioreq_server *q, unsigned vcpu)
 {
     volatile ioreq_t *slot = (volatile ioreq_t *)q->pages.slots + vcpu;
     uint8_t flags = *flags_of(slot);
@@ -73,7 +78,7 @@ static void serve(struct ioreq_server *q, unsigned vcpu)
     int rc;
 
     if ((flags & FLAGS_STATE) != STATE_IOREQ_READY)
-        return;
+        return false;
     /* The fields were written before the state: fetch them after it, each one once. */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     req = (struct request){.addr = slot->addr,
@@ -97,6 +102,7 @@ static void serve(struct ioreq_server *q, unsigned vcpu)
     rc = xen_evtchn_notify(q->xen, q->vcpu_port[vcpu]);
     if (rc)
         log_guest("cannot notify vCPU %u: %s", vcpu, strerror(-rc));
+    return true;
 }
 
 void ioreq_answer_all(struct ioreq_server *q)
@@ -106,15 +112,61 @@ void ioreq_answer_all(struct ioreq_server *q)
         serve(q, v);
 }
 
-static void serve_port(struct ioreq_server *q, uint32_t port)
+static bool serve_port(struct ioreq_server *q, uint32_t port)
 {
     if (port == q->ring_port) {
         ioreq_drain(q);
-        return;
+        return false;
     }
-    for (unsigned v = 0; v < q->vcpus; v++) {
-        if (q->vcpu_port[v] == port) {
-            serve(q, v);
+    for (unsigned v = 0; v < q->vcpus; v++)
+        if (q->vcpu_port[v] == port)
+            return serve(q, v);
+    return false;
+}
+
+/* ---- looking out for the next one ----------------------------------------------------------- */
+
+static uint64_t clock_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static bool serve_any(struct ioreq_server *q)
+{
+    bool found = false;
+
+    for (unsigned v = 0; v < q->vcpus && q->started; v++)
+        found |= serve(q, v);
+    return found;
+}
+
+/*
+ * Requests found here raise their events too. The first of them masks the channel until the next turn
+ * has taken it, without finding a request: a burst costs one event.
+ */
+static void look_out(struct ioreq_server *q, uint64_t now)
+{
+    uint64_t end_of_turn = now + POLL_TURN_NS, end = now + POLL_NS;
+
+    while (q->started && !loop_has_work(q->loop) && now < end_of_turn) {
+        bool found = false;
+
+        for (unsigned n = 0; n < 8 && !found; n++) {
+            found = serve_any(q);
+            __builtin_ia32_pause();
+        }
+        if (!found)
+            /* The vCPU, or whoever else wants it, may need this very processor. */
+            sched_yield();
+        now = clock_ns();
+        if (found) {
+            poll_hit(&q->poll, now);
+            end = now + POLL_NS;
+        } else if (now >= end) {
+            poll_missed(&q->poll);
             return;
         }
     }
@@ -128,12 +180,18 @@ static void event_ready(void *opaque, uint32_t events)
 {
     struct ioreq_server *q = opaque;
     int port = xen_evtchn_pending(q->xen);
+    uint64_t woken, now;
+    bool found;
 
     if (port < 0)
         return;
+    woken = clock_ns();
     /* Unmasked first: whatever comes from here on raises the event again. */
     xen_evtchn_unmask(q->xen, (uint32_t)port);
-    serve_port(q, (uint32_t)port);
+    found = serve_port(q, (uint32_t)port);
+    now = clock_ns();
+    if (found ? poll_wanted(&q->poll, woken, now) : poll_goes_on(&q->poll, now))
+        look_out(q, now);
 }
 
 static void more_work(void *opaque)

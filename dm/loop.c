@@ -366,6 +366,11 @@ void loop_defer_cancel(struct loop *loop, struct loop_work *work)
     work->queued = false;
 }
 
+bool loop_has_work(const struct loop *loop)
+{
+    return loop->work || loop->work_now;
+}
+
 /* What is deferred meanwhile waits for the next turn. */
 static void run_deferred(struct loop *loop)
 {

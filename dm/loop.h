@@ -91,6 +91,8 @@ struct loop_work {
 /* run() once, in the next turn: how a device goes on with a job that exceeds its budget. */
 void loop_defer(struct loop *loop, struct loop_work *work);
 void loop_defer_cancel(struct loop *loop, struct loop_work *work);
+/* Whether something is deferred. */
+bool loop_has_work(const struct loop *loop);
 
 /* From any thread: loop_run() returns from its wait and calls the wake handlers. */
 void loop_wake(struct loop *loop);
