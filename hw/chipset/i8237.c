@@ -9,9 +9,17 @@
  *
  * Writing an address or count loads base and current alike; reading gives the current one.
  *
- * Left out: transfers. No device of this machine requests one, so channels never move, terminal
- * count is never reached, and no guest memory is touched; the temporary register reads as zero.
- * Page ports that belong to no channel (80h, 84h-86h, 88h, 8Ch-8Eh) are not claimed.
+ *     DREQ, unmasked, controller on ──▶ bytes move ── count runs out ──▶ TC: masked, or, with
+ *                                          ▲                             autoinit, begun again
+ *                                          └───────────────────────────────┘
+ *
+ * Addresses wrap within 64 KiB: the page registers give the bits above and do not count. What a
+ * channel reaches is RAM, never another device's registers.
+ *
+ * Left out: transfers of the 16-bit channels, by software request and from memory to memory, for
+ * which nothing in this machine asks; the temporary register reads as zero. Bus timing (demand,
+ * single, block mode; priorities). Page ports that belong to no channel (80h, 84h-86h, 88h,
+ * 8Ch-8Eh) are not claimed.
  */
 #include "hw/chipset/i8237.h"
 
@@ -34,6 +42,14 @@ enum {
 
     CHANNELS = 4,
     CHANNEL_MASK = 3,
+    COMMAND_DISABLE = 1 << 2,
+    MODE_VERIFY = 0 << 2,
+    MODE_TO_MEMORY = 1 << 2,
+    MODE_FROM_MEMORY = 2 << 2,
+    MODE_TYPE = 3 << 2,
+    MODE_AUTOINIT = 1 << 4,
+    MODE_DECREMENT = 1 << 5,
+    MODE_CASCADE = 3 << 6,
     SET_BIT = 1 << 2, /* of request and single mask writes */
     ALL_CHANNELS = 0x0f,
 };
@@ -79,9 +95,19 @@ static const struct page_row page_rows[] = {{0x81, 3},  {0x87, 1},  {0x89, 3},  
 struct i8237;
 
 struct controller {
+    struct i8237 *dma;
     struct i8237_state *state;
     struct io_region registers;
     unsigned stride; /* log2 of the distance between registers */
+};
+
+/* The device at the end of a channel. */
+struct requester {
+    struct i8237 *dma;
+    unsigned channel;
+    bool dreq; /* a pin: the device derives it from its own state */
+    void (*ready)(void *opaque);
+    void *opaque;
 };
 
 /* What a row of page registers is to its handler. */
@@ -91,8 +117,10 @@ struct pages {
 };
 
 struct i8237 {
+    struct guestmem *mem;
     struct controller controller[2];
     struct pages pages[PAGE_ROWS];
+    struct requester requester[CHANNELS]; /* of the first controller */
 };
 
 /* ---- channel and control registers ----------------------------------------------------------- */
@@ -124,6 +152,35 @@ static void load_half(struct i8237_state *s, uint16_t *base, uint16_t *current, 
     s->high_byte = !s->high_byte;
 }
 
+static uint8_t requests(const struct controller *controller)
+{
+    uint8_t bits = controller->state->request;
+
+    for (unsigned i = 0; i < CHANNELS && controller == &controller->dma->controller[0]; i++)
+        bits |= (uint8_t)(controller->dma->requester[i].dreq << i);
+    return bits;
+}
+
+/* Whether the channel is on and moves data of its own (cascade passes on another controller's). */
+static bool served(const struct i8237_state *s, unsigned channel)
+{
+    return !(s->command & COMMAND_DISABLE) && !(s->mask & 1u << channel) &&
+           (s->mode[channel] & MODE_CASCADE) != MODE_CASCADE;
+}
+
+/* A register has been written: whoever waits for the channel may go on. */
+static void tell_requesters(const struct controller *controller)
+{
+    struct i8237 *dma = controller->dma;
+
+    for (unsigned i = 0; i < CHANNELS && controller == &dma->controller[0]; i++) {
+        struct requester *r = &dma->requester[i];
+
+        if (r->dreq && served(controller->state, i))
+            r->ready(r->opaque);
+    }
+}
+
 static uint64_t registers_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct controller *controller = opaque;
@@ -136,7 +193,7 @@ static uint64_t registers_read(void *opaque, uint64_t offset, unsigned size)
         return half(s, reg & 1 ? s->current_count[channel] : s->current_address[channel]);
     switch (reg) {
     case REG_COMMAND:
-        value = (uint8_t)(s->request << 4 | s->terminal_count);
+        value = (uint8_t)(requests(controller) << 4 | s->terminal_count);
         s->terminal_count = 0;
         return value;
     case REG_ALL_MASK:
@@ -187,6 +244,7 @@ static void registers_write(void *opaque, uint64_t offset, unsigned size, uint64
         else
             load_half(s, &s->base_address[channel], &s->current_address[channel], value);
     }
+    tell_requesters(controller);
 }
 
 static const struct io_ops registers_ops = {
@@ -217,6 +275,107 @@ static void page_write(void *opaque, uint64_t offset, unsigned size, uint64_t va
 
 static const struct io_ops page_ops = {.read = page_read, .write = page_write, .sizes = 1};
 
+/* ---- transfers ------------------------------------------------------------------------------- */
+
+static void reverse(uint8_t *buf, size_t len)
+{
+    for (size_t i = 0; i < len / 2; i++) {
+        uint8_t byte = buf[i];
+
+        buf[i] = buf[len - 1 - i];
+        buf[len - 1 - i] = byte;
+    }
+}
+
+/*
+ * len bytes from the current address on, which stay within its 64 KiB. A decrementing channel
+ * meets them in the other order. Missing memory reads as ones and swallows what is written.
+ */
+static void move(struct i8237 *dma, unsigned channel, bool to_memory, uint8_t *buf, size_t len)
+{
+    struct i8237_state *s = dma->controller[0].state;
+    bool down = s->mode[channel] & MODE_DECREMENT;
+    uint64_t page = (uint64_t)s->high_page[channel] << 24 | (uint64_t)s->page[channel] << 16;
+    uint64_t first = page | s->current_address[channel];
+
+    if (down) {
+        first -= len - 1;
+        if (to_memory)
+            reverse(buf, len);
+    }
+    if (to_memory)
+        (void)guestmem_write(dma->mem, first, buf, len);
+    else
+        (void)guestmem_read(dma->mem, first, buf, len);
+    if (down)
+        reverse(buf, len);
+}
+
+static void count_down(struct i8237_state *s, unsigned channel, size_t len, bool *tc)
+{
+    bool down = s->mode[channel] & MODE_DECREMENT;
+    uint16_t step = (uint16_t)len;
+
+    s->current_address[channel] =
+        (uint16_t)(down ? s->current_address[channel] - step : s->current_address[channel] + step);
+    *tc = len == s->current_count[channel] + 1u;
+    s->current_count[channel] = (uint16_t)(s->current_count[channel] - step);
+    if (!*tc)
+        return;
+    s->terminal_count |= (uint8_t)(1u << channel);
+    if (s->mode[channel] & MODE_AUTOINIT) {
+        s->current_address[channel] = s->base_address[channel];
+        s->current_count[channel] = s->base_count[channel];
+    } else {
+        s->mask |= (uint8_t)(1u << channel);
+    }
+}
+
+static size_t channel_transfer(void *opaque, enum isa_dma_direction direction, uint8_t *buf,
+                               size_t len, bool *tc)
+{
+    struct requester *r = opaque;
+    struct i8237_state *s = r->dma->controller[0].state;
+    unsigned channel = r->channel;
+    uint8_t type = s->mode[channel] & MODE_TYPE;
+    bool to_memory = direction == ISA_DMA_TO_MEMORY;
+    size_t moved = 0;
+
+    *tc = false;
+    if (!served(s, channel) || (type != (to_memory ? MODE_TO_MEMORY : MODE_FROM_MEMORY) &&
+                                !(type == MODE_VERIFY && to_memory)))
+        return 0;
+    while (moved < len && !*tc) {
+        bool down = s->mode[channel] & MODE_DECREMENT;
+        size_t n = down ? s->current_address[channel] + 1u : 0x10000u - s->current_address[channel];
+
+        if (n > s->current_count[channel] + 1u)
+            n = s->current_count[channel] + 1u;
+        if (n > len - moved)
+            n = len - moved;
+        if (type != MODE_VERIFY)
+            move(r->dma, channel, to_memory, buf + moved, n);
+        count_down(s, channel, n, tc);
+        moved += n;
+    }
+    return moved;
+}
+
+static void channel_request(void *opaque, bool level)
+{
+    ((struct requester *)opaque)->dreq = level;
+}
+
+struct isa_dma i8237_attach(struct i8237 *dma, unsigned channel, void (*ready)(void *opaque),
+                            void *opaque)
+{
+    struct requester *r = &dma->requester[channel & CHANNEL_MASK];
+
+    r->ready = ready;
+    r->opaque = opaque;
+    return (struct isa_dma){.request = channel_request, .transfer = channel_transfer, .opaque = r};
+}
+
 /* ---- life cycle ------------------------------------------------------------------------------ */
 
 static void i8237_reset(void *opaque)
@@ -229,8 +388,11 @@ static void i8237_reset(void *opaque)
 
 static const struct device_ops ops = {.name = "i8237", .reset = i8237_reset, .destroy = free};
 
-static int controller_init(struct controller *controller, const struct dm_env *env, unsigned index)
+static int controller_init(struct i8237 *dma, const struct dm_env *env, unsigned index)
 {
+    struct controller *controller = &dma->controller[index];
+
+    controller->dma = dma;
     controller->state = arena_alloc(env->arena, index == 0 ? "dma0" : "dma1", &i8237_desc);
     if (!controller->state)
         return -ENOMEM;
@@ -256,8 +418,13 @@ int i8237_create(struct i8237 **out, const struct dm_env *env)
         return err;
     }
     *out = dma;
+    dma->mem = env->mem;
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        dma->requester[i].dma = dma;
+        dma->requester[i].channel = i;
+    }
     for (unsigned i = 0; i < 2; i++) {
-        err = controller_init(&dma->controller[i], env, i);
+        err = controller_init(dma, env, i);
         if (err)
             return err;
     }

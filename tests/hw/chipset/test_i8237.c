@@ -4,11 +4,10 @@
 #include "tests/harness/tap.h"
 
 static struct machine m;
+static struct i8237 *dma;
 
 static int setup(void **state)
 {
-    struct i8237 *dma;
-
     machine_init(&m);
     assert_int_equal(i8237_create(&dma, &m.env), 0);
     machine_start(&m);
@@ -149,7 +148,164 @@ static void test_cve_2015_3214_reads_of_write_only_registers(void **state)
         assert_int_equal(in(reg), 0);
 }
 
-/* Channels aimed at device memory or at RAM: nothing here touches guest memory. */
+/* ---- transfers ------------------------------------------------------------------------------- */
+
+static unsigned ready_calls;
+
+static void ready(void *opaque)
+{
+    ready_calls++;
+}
+
+static struct isa_dma attach(void)
+{
+    ready_calls = 0;
+    return i8237_attach(dma, 2, ready, NULL);
+}
+
+static void program(uint8_t mode, uint16_t address, uint16_t count)
+{
+    out(0x0a, 0x06);
+    out(0x0c, 0);
+    out(0x04, (uint8_t)address);
+    out(0x04, (uint8_t)(address >> 8));
+    out(0x05, (uint8_t)count);
+    out(0x05, (uint8_t)(count >> 8));
+    out(0x81, 0x02);
+    out(0x0b, mode | 2);
+    out(0x0a, 0x02);
+}
+
+static uint16_t current(uint16_t port)
+{
+    out(0x0c, 0);
+    uint16_t low = in(port);
+
+    return (uint16_t)(low | in(port) << 8);
+}
+
+static void test_transfer_to_terminal_count(void **state)
+{
+    struct isa_dma d = attach();
+    uint8_t data[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    bool tc = true;
+
+    program(0x44, 0x1000, 9);
+    assert_int_equal(d.transfer(d.opaque, ISA_DMA_TO_MEMORY, data, 4, &tc), 4);
+    assert_false(tc);
+    assert_int_equal(current(0x04), 0x1004);
+    assert_int_equal(current(0x05), 5);
+    assert_int_equal(in(0x08), 0);
+    assert_int_equal(d.transfer(d.opaque, ISA_DMA_TO_MEMORY, data + 4, 12, &tc), 6);
+    assert_true(tc);
+    assert_memory_equal(m.ram + 0x21000, data, 10);
+    assert_int_equal(m.ram[0x2100a], MACHINE_POISON);
+    assert_int_equal(current(0x05), 0xffff);
+    assert_int_equal(in(0x0f), 0x0f); /* masked itself */
+    assert_int_equal(in(0x08), 0x04);
+    assert_int_equal(in(0x08), 0); /* read once */
+    assert_int_equal(d.transfer(d.opaque, ISA_DMA_TO_MEMORY, data, 4, &tc), 0);
+    assert_false(tc);
+}
+
+static void test_transfer_from_memory_and_autoinit(void **state)
+{
+    struct isa_dma d = attach();
+    uint8_t data[8] = {0};
+    bool tc;
+
+    for (unsigned i = 0; i < 8; i++)
+        m.ram[0x20100 + i] = (uint8_t)(0x40 + i);
+    program(0x58, 0x0100, 3);
+    for (unsigned round = 0; round < 3; round++) {
+        assert_int_equal(d.transfer(d.opaque, ISA_DMA_FROM_MEMORY, data, 8, &tc), 4);
+        assert_true(tc);
+        assert_int_equal(data[0], 0x40);
+        assert_int_equal(data[3], 0x43);
+        assert_int_equal(current(0x04), 0x0100);
+        assert_int_equal(current(0x05), 3);
+    }
+    assert_int_equal(in(0x0f), 0x0b);
+}
+
+static void test_decrementing_channel(void **state)
+{
+    struct isa_dma d = attach();
+    uint8_t data[4] = {1, 2, 3, 4}, back[4];
+    bool tc;
+
+    program(0x64, 0x0001, 0xffff);
+    assert_int_equal(d.transfer(d.opaque, ISA_DMA_TO_MEMORY, data, 4, &tc), 4);
+    assert_int_equal(m.ram[0x20001], 1);
+    assert_int_equal(m.ram[0x20000], 2);
+    assert_int_equal(m.ram[0x2ffff], 3); /* wraps within the page */
+    assert_int_equal(m.ram[0x2fffe], 4);
+    assert_int_equal(data[0], 1);
+    program(0x68, 0x0001, 0xffff);
+    assert_int_equal(d.transfer(d.opaque, ISA_DMA_FROM_MEMORY, back, 4, &tc), 4);
+    assert_memory_equal(back, data, 4);
+    assert_int_equal(current(0x04), 0xfffd);
+}
+
+static void test_address_wraps_within_its_page(void **state)
+{
+    struct isa_dma d = attach();
+    uint8_t data[4] = {9, 8, 7, 6};
+    bool tc;
+
+    program(0x44, 0xfffe, 0xffff);
+    assert_int_equal(d.transfer(d.opaque, ISA_DMA_TO_MEMORY, data, 4, &tc), 4);
+    assert_int_equal(m.ram[0x2ffff], 8);
+    assert_int_equal(m.ram[0x20000], 7);
+    assert_int_equal(m.ram[0x30000], MACHINE_POISON);
+}
+
+/* T-FDC-9: verify counts, and touches nothing. A device cannot be fed from it. */
+static void test_verify_moves_no_memory(void **state)
+{
+    struct isa_dma d = attach();
+    uint8_t data[4] = {9, 8, 7, 6};
+    bool tc;
+
+    program(0x40, 0x0000, 3);
+    assert_int_equal(d.transfer(d.opaque, ISA_DMA_FROM_MEMORY, data, 4, &tc), 0);
+    assert_int_equal(d.transfer(d.opaque, ISA_DMA_TO_MEMORY, data, 4, &tc), 4);
+    assert_true(tc);
+    assert_int_equal(m.ram[0x20000], MACHINE_POISON);
+    assert_int_equal(m.mappings, 0);
+}
+
+static void test_when_a_channel_is_served(void **state)
+{
+    struct isa_dma d = attach();
+    uint8_t data[4];
+    bool tc;
+
+    program(0x44, 0, 100);
+    assert_int_equal(d.transfer(d.opaque, ISA_DMA_FROM_MEMORY, data, 4, &tc), 0);
+    program(0xc4, 0, 100); /* cascade */
+    assert_int_equal(d.transfer(d.opaque, ISA_DMA_TO_MEMORY, data, 4, &tc), 0);
+    program(0x44, 0, 100);
+    out(0x08, 0x04); /* controller off */
+    assert_int_equal(d.transfer(d.opaque, ISA_DMA_TO_MEMORY, data, 4, &tc), 0);
+    out(0x0a, 0x06);
+    out(0x08, 0);
+    assert_int_equal(ready_calls, 0); /* nobody asks */
+    d.request(d.opaque, true);
+    assert_int_equal(in(0x08), 0x40);
+    out(0x0a, 0x05); /* another channel's mask */
+    assert_int_equal(ready_calls, 0);
+    out(0xd4, 0x02); /* the other controller */
+    assert_int_equal(ready_calls, 0);
+    out(0x0a, 0x02);
+    assert_int_equal(ready_calls, 1);
+    d.request(d.opaque, false);
+    assert_int_equal(in(0x08), 0);
+    out(0x0a, 0x02);
+    assert_int_equal(ready_calls, 1);
+}
+
+/* Without a request a channel moves nothing, wherever it is aimed. */
 static void test_programmed_channel_moves_no_memory(void **state)
 {
     out(0x0c, 0);
@@ -208,6 +364,12 @@ int main(void)
         CASE(test_ports_of_no_channel_are_not_claimed),
         CASE(test_cve_2021_20221_channel_index_is_masked),
         CASE(test_cve_2015_3214_reads_of_write_only_registers),
+        CASE(test_transfer_to_terminal_count),
+        CASE(test_transfer_from_memory_and_autoinit),
+        CASE(test_decrementing_channel),
+        CASE(test_address_wraps_within_its_page),
+        CASE(test_verify_moves_no_memory),
+        CASE(test_when_a_channel_is_served),
         CASE(test_programmed_channel_moves_no_memory),
         CASE(test_reset_and_restore),
         CASE(test_state_tables_are_sound),
