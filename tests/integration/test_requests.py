@@ -2,6 +2,7 @@
 """Rules of the ioreq interface that a guest, or a broken hypervisor, can put to the test."""
 
 import signal
+import time
 
 from fakexen import COPY, PCI, PIO, Guest
 from helpers import (Image, cmos_read, cmos_write, command, firmware, identify, select,
@@ -267,6 +268,7 @@ def request_for_what_has_gone():
         g.cfg(1, 1, 0x20, 4, 0xC101)
         g.cfg(1, 1, 4, 2, 1)
         equal(g.inb(0xC102) & 0x80, 0)
+        time.sleep(0.05)  # until it is asleep, and will look at vCPU 0's slot first
         g.x("signal", signal=signal.SIGSTOP.value)
         g.x("ioreq", vcpu=0, type=PCI, dir="out", addr=9 << 32 | 4, size=2, data=0, post=1)
         g.x("ioreq", vcpu=1, type=PIO, addr=0xC102, size=1, post=1)
