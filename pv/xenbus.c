@@ -357,6 +357,7 @@ static int find_frontend(struct xenbus_device *dev)
 static int device_begin(struct xenbus_device *dev)
 {
     struct xenbus *bus = dev->bus;
+    enum xenbus_state node;
     char path[PATH_BYTES + 8];
     int rc = find_frontend(dev);
 
@@ -374,8 +375,8 @@ static int device_begin(struct xenbus_device *dev)
      * A ring that an earlier process has served goes on where it is: the front end would not
      * publish another one. Everything else begins with InitWait.
      */
-    if (read_state(bus, dev->backend) == XenbusStateConnected &&
-        read_state(bus, dev->frontend) == XenbusStateConnected)
+    node = read_state(bus, dev->backend);
+    if (node >= XenbusStateInitWait && node <= XenbusStateConnected)
         dev->state = XenbusStateInitWait;
     snprintf(path, sizeof(path), "%s/state", dev->frontend);
     rc = xen_store_watch(bus->xen, path, dev->token);
