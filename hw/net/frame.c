@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Frames: IEEE 802.3 (FCS, multicast hash as Realtek's and others' chips take it), RFC 791, 793,
+ * 768, and the Internet checksum of RFC 1071.
+ */
+#include "hw/net/frame.h"
+
+#include <endian.h>
+#include <string.h>
+
+/* ---- lists of pieces --------------------------------------------------------------------------
+ */
+
+int iov_slice(struct iovec *to, int max, const struct iovec *from, int count, size_t offset,
+              size_t len)
+{
+    int n = 0;
+
+    for (int i = 0; i < count && len > 0 && n < max; i++) {
+        size_t here = from[i].iov_len;
+
+        if (offset >= here) {
+            offset -= here;
+            continue;
+        }
+        here -= offset;
+        if (here > len)
+            here = len;
+        to[n++] = (struct iovec){(uint8_t *)from[i].iov_base + offset, here};
+        offset = 0;
+        len -= here;
+    }
+    return n;
+}
+
+enum direction { TO_BUFFER, FROM_BUFFER };
+
+static size_t copy(const struct iovec *iov, int count, size_t offset, uint8_t *buf, size_t len,
+                   enum direction direction)
+{
+    size_t done = 0;
+
+    for (int i = 0; i < count && done < len; i++) {
+        size_t here = iov[i].iov_len;
+        uint8_t *piece;
+
+        if (offset >= here) {
+            offset -= here;
+            continue;
+        }
+        piece = (uint8_t *)iov[i].iov_base + offset;
+        here -= offset;
+        if (here > len - done)
+            here = len - done;
+        if (direction == TO_BUFFER)
+            memcpy(buf + done, piece, here);
+        else
+            memcpy(piece, buf + done, here);
+        offset = 0;
+        done += here;
+    }
+    return done;
+}
+
+size_t iov_read(const struct iovec *iov, int count, size_t offset, void *buf, size_t len)
+{
+    return copy(iov, count, offset, buf, len, TO_BUFFER);
+}
+
+size_t iov_write(const struct iovec *iov, int count, size_t offset, const void *buf, size_t len)
+{
+    return copy(iov, count, offset, (uint8_t *)buf, len, FROM_BUFFER);
+}
+
+/* ---- frame check sequence ---------------------------------------------------------------------
+ */
+
+#define CRC32_POLYNOMIAL 0xedb88320u /* least significant bit first */
+
+/* byte[k][b] is what byte b does to the remainder when k more bytes follow it. */
+void fcs_init(struct fcs_table *table)
+{
+    for (unsigned b = 0; b < 256; b++) {
+        uint32_t crc = b;
+
+        for (unsigned i = 0; i < 8; i++)
+            crc = crc >> 1 ^ (crc & 1 ? CRC32_POLYNOMIAL : 0);
+        table->byte[0][b] = crc;
+    }
+    for (unsigned k = 1; k < 8; k++)
+        for (unsigned b = 0; b < 256; b++) {
+            uint32_t crc = table->byte[k - 1][b];
+
+            table->byte[k][b] = crc >> 8 ^ table->byte[0][crc & 0xff];
+        }
+}
+
+/* Eight bytes at a time, since every frame that is received comes by here. */
+static uint32_t crc_update(const struct fcs_table *t, uint32_t crc, const uint8_t *p, size_t len)
+{
+    for (; len >= 8; p += 8, len -= 8) {
+        uint64_t word;
+
+        memcpy(&word, p, 8);
+        word = le64toh(word) ^ crc;
+        crc = t->byte[7][word & 0xff] ^ t->byte[6][word >> 8 & 0xff] ^
+              t->byte[5][word >> 16 & 0xff] ^ t->byte[4][word >> 24 & 0xff] ^
+              t->byte[3][word >> 32 & 0xff] ^ t->byte[2][word >> 40 & 0xff] ^
+              t->byte[1][word >> 48 & 0xff] ^ t->byte[0][word >> 56];
+    }
+    while (len--)
+        crc = crc >> 8 ^ t->byte[0][(crc ^ *p++) & 0xff];
+    return crc;
+}
+
+uint32_t fcs_of(const struct fcs_table *table, const struct iovec *iov, int count, size_t len)
+{
+    uint32_t crc = UINT32_MAX;
+
+    for (int i = 0; i < count && len > 0; i++) {
+        size_t here = iov[i].iov_len < len ? iov[i].iov_len : len;
+
+        crc = crc_update(table, crc, iov[i].iov_base, here);
+        len -= here;
+    }
+    return ~crc;
+}
+
+/* The six highest bits of the remainder in the order of the wire, highest first. */
+unsigned fcs_hash(const struct fcs_table *table, const uint8_t address[ETH_ALEN])
+{
+    uint32_t crc = crc_update(table, UINT32_MAX, address, ETH_ALEN);
+    unsigned hash = 0;
+
+    for (unsigned i = 0; i < 6; i++)
+        hash = hash << 1 | (crc >> i & 1);
+    return hash;
+}
+
+/* ---- IPv4 -------------------------------------------------------------------------------------
+ */
+
+enum {
+    IP_VERSION_IHL = ETH_HLEN,
+    IP_TOTAL_LENGTH = ETH_HLEN + 2,
+    IP_FRAGMENT = ETH_HLEN + 6,
+    IP_PROTOCOL = ETH_HLEN + 9,
+    IP_CHECKSUM = ETH_HLEN + 10,
+    IP_ADDRESSES = ETH_HLEN + 12,
+    IP_HLEN = 20,
+    IP_MORE_FRAGMENTS_AND_OFFSET = 0x3fff,
+    TCP_DATA_OFFSET = 12,
+    TCP_HLEN = 20,
+};
+
+bool ipv4_parse(struct ipv4_frame *f, const uint8_t *headers, size_t have, size_t len)
+{
+    unsigned ihl, total;
+
+    if (have > len)
+        have = len;
+    if (have < ETH_HLEN + IP_HLEN || get_be16(headers + VLAN_AT) != ETH_P_IP ||
+        headers[IP_VERSION_IHL] >> 4 != 4)
+        return false;
+    ihl = 4u * (headers[IP_VERSION_IHL] & 15);
+    total = get_be16(headers + IP_TOTAL_LENGTH);
+    if (ihl < IP_HLEN || total < ihl || total > len - ETH_HLEN || have < ETH_HLEN + ihl)
+        return false;
+    *f = (struct ipv4_frame){
+        .protocol = headers[IP_PROTOCOL],
+        .fragment = get_be16(headers + IP_FRAGMENT) & IP_MORE_FRAGMENTS_AND_OFFSET,
+        .l4 = ETH_HLEN + ihl,
+        .end = ETH_HLEN + total,
+    };
+    if (f->protocol == PROTOCOL_TCP && !f->fragment && f->end - f->l4 >= TCP_HLEN &&
+        have >= f->l4 + TCP_HLEN) {
+        unsigned offset = 4u * (headers[f->l4 + TCP_DATA_OFFSET] >> 4);
+
+        if (offset >= TCP_HLEN && offset <= f->end - f->l4 && have >= f->l4 + offset)
+            f->payload = f->l4 + offset;
+    }
+    return true;
+}
+
+/* Sums are of words as the host loads them: the order of bytes does not matter before the end. */
+uint64_t inet_sum(const void *data, size_t len)
+{
+    const uint8_t *p = data;
+    uint64_t sum = 0, high = 0;
+
+    for (; len >= 8; p += 8, len -= 8) {
+        uint64_t word;
+
+        memcpy(&word, p, 8);
+        sum += word & UINT32_MAX;
+        high += word >> 32;
+    }
+    sum += high;
+    for (; len >= 2; p += 2, len -= 2) {
+        uint16_t word;
+
+        memcpy(&word, p, 2);
+        sum += word;
+    }
+    if (len)
+        sum += htobe16((uint16_t)(*p << 8));
+    return sum;
+}
+
+static uint16_t fold(uint64_t sum)
+{
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)sum;
+}
+
+uint16_t inet_fold(uint64_t sum)
+{
+    return be16toh(fold(sum));
+}
+
+uint64_t inet_sum_iov(const struct iovec *iov, int count, size_t offset, size_t len)
+{
+    uint64_t sum = 0;
+    bool odd = false;
+
+    for (int i = 0; i < count && len > 0; i++) {
+        size_t here = iov[i].iov_len;
+        uint64_t piece;
+
+        if (offset >= here) {
+            offset -= here;
+            continue;
+        }
+        here -= offset;
+        if (here > len)
+            here = len;
+        piece = inet_sum((const uint8_t *)iov[i].iov_base + offset, here);
+        /* A piece that begins in the middle of a word has its bytes the other way round. */
+        sum += odd ? __builtin_bswap16(fold(piece)) : piece;
+        odd ^= here & 1;
+        offset = 0;
+        len -= here;
+    }
+    return sum;
+}
+
+uint64_t inet_pseudo(const uint8_t *headers, const struct ipv4_frame *f, size_t l4_len)
+{
+    return inet_sum(headers + IP_ADDRESSES, 8) + htobe16(f->protocol) + htobe16((uint16_t)l4_len);
+}
+
+void ipv4_header_checksum(uint8_t *headers, const struct ipv4_frame *f)
+{
+    put_be16(headers + IP_CHECKSUM, 0);
+    put_be16(headers + IP_CHECKSUM,
+             (uint16_t)~inet_fold(inet_sum(headers + ETH_HLEN, f->l4 - ETH_HLEN)));
+}
