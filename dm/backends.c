@@ -161,10 +161,11 @@ int backends_open_drives(struct dm *dm)
     return 0;
 }
 
-int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, struct dm_drive *out,
-                         char *err, size_t err_size)
+int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, bool read_only,
+                         struct dm_drive *out, char *err, size_t err_size)
 {
-    struct block_options options = {.workers = dm->env.workers, .format = "raw", .read_only = true};
+    struct block_options options = {
+        .workers = dm->env.workers, .format = "raw", .read_only = read_only};
     int rc = block_open_fd(&out->block, medium->fd, medium->filename, &options, err, err_size);
 
     close(medium->fd);

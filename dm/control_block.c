@@ -7,6 +7,7 @@
 
 #include "dm/dm.h"
 #include "dm/machine.h"
+#include "hw/floppy/fdc.h"
 #include "hw/ide/ide.h"
 
 static void add_stats(struct qmp_block *b, const struct block *block)
@@ -36,9 +37,10 @@ void control_each_block(void *opaque, void (*each)(void *to, const struct qmp_bl
 
         if (c->bus != CONFIG_BUS_IDE)
             continue;
-        block = ide_unit_block(dm->machine->ide, c->unit);
-        b.removable = c->media == CONFIG_MEDIA_CDROM;
-        if (b.removable && ide_cd_info(dm->machine->ide, c->unit, &cd) == 0) {
+        block = c->bus == CONFIG_BUS_FLOPPY ? fdc_medium(dm->machine->fdc, c->unit)
+                                            : ide_unit_block(dm->machine->ide, c->unit);
+        b.removable = removable(c);
+        if (c->media == CONFIG_MEDIA_CDROM && ide_cd_info(dm->machine->ide, c->unit, &cd) == 0) {
             b.locked = cd.locked;
             b.tray_open = cd.tray_open;
         }
@@ -52,8 +54,8 @@ void control_each_block(void *opaque, void (*each)(void *to, const struct qmp_bl
     }
 }
 
-/* The index of a CD-ROM drive by the id of its -drive or -device, or -errno. */
-static int find_cdrom(struct dm *dm, const char *drive, struct qmp_error *err)
+/* The index of a CD-ROM or floppy drive by the id of its -drive or -device, or -errno. */
+static int find_removable(struct dm *dm, const char *drive, struct qmp_error *err)
 {
     for (unsigned i = 0; i < dm->config->drive_count; i++) {
         const struct config_drive *c = &dm->config->drive[i];
@@ -79,7 +81,10 @@ int control_eject(void *opaque, const char *drive, bool force, struct qmp_error 
     if (i < 0)
         return i;
     /* libxl gives up at the first error, so a tray that the guest has locked opens all the same. */
-    rc = ide_cd_eject(dm->machine->ide, dm->config->drive[i].unit, true);
+    if (dm->config->drive[i].bus == CONFIG_BUS_FLOPPY)
+        rc = fdc_change_medium(dm->machine->fdc, dm->config->drive[i].unit, NULL);
+    else
+        rc = ide_cd_eject(dm->machine->ide, dm->config->drive[i].unit, true);
     if (!rc)
         backends_forget_drive(&dm->drive[i]);
     return rc;
@@ -106,7 +111,10 @@ int control_insert(void *opaque, const char *drive, const struct qmp_medium *med
         qmp_fail(err, QMP_GENERIC_ERROR, "%s", text);
         return rc;
     }
-    rc = ide_cd_insert(dm->machine->ide, dm->config->drive[i].unit, fresh.block);
+    if (dm->config->drive[i].bus == CONFIG_BUS_FLOPPY)
+        rc = fdc_change_medium(dm->machine->fdc, dm->config->drive[i].unit, fresh.block);
+    else
+        rc = ide_cd_insert(dm->machine->ide, dm->config->drive[i].unit, fresh.block);
     if (rc) {
         block_close(fresh.block);
         backends_forget_drive(&fresh);

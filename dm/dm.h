@@ -88,9 +88,9 @@ int backends_open_serial(struct dm *dm);
 int backends_open_drives(struct dm *dm);
 int backends_open_qmp(struct dm *dm);
 void backends_close(struct dm *dm);
-/* Opens a medium for a CD-ROM drive; `fd` is closed. */
-int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, struct dm_drive *out,
-                         char *err, size_t err_size);
+/* Opens a medium for a CD-ROM or floppy drive; `fd` is closed. */
+int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, bool read_only,
+                         struct dm_drive *out, char *err, size_t err_size);
 void backends_forget_drive(struct dm_drive *drive);
 
 /* ---- backends_net.c ------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
  *     01.0  PIIX3 ISA bridge              PIRQ A-D                   piix3.c
  *              CMOS from index 14 on      ports 70-71                cmos.c
  *              two 8237                   ports 00-0F, 80-8F, C0-DF  i8237.c
+ *              floppy controller, if any  ports 3F0-3F5, 3F7  IRQ 6, DMA 2  floppy/
  *              i8042, keyboard, mouse     ports 60, 64   IRQ 1, 12   ps2/
  *              COM1-COM4                  3F8 2F8 3E8 2E8  IRQ 4, 3  serial/
  *     01.1  PIIX3 IDE                     1F0-1F7 3F6 IRQ 14, 170-177 376 IRQ 15   ide/
@@ -26,6 +27,9 @@
 #include "dm/log.h"
 #include "firmware/bootorder.h"
 #include "firmware/optrom.h"
+#include "dm/machine_floppy.h"
+#include "dm/machine_net.h"
+#include "dm/machine_usb.h"
 #include "hw/chipset/cmos.h"
 #include "hw/chipset/i440fx.h"
 #include "hw/chipset/i8237.h"
@@ -198,6 +202,7 @@ static int make_pm(struct dm *dm, struct machine *m, struct cmos *cmos)
         .vcpus = dm->config->vcpus,
         .max_vcpus = dm->config->maxvcpus,
         .com1 = dm->serial[0] != NULL,
+    machine_floppy_types(m->fdc, cmos.floppy_type);
         .com2 = dm->serial[1] != NULL,
     };
 
@@ -236,7 +241,7 @@ static int make_platform(struct dm *dm, struct machine *m)
 {
     const struct config_pci *slot = pci_slot_of(dm->config, CONFIG_PCI_PLATFORM);
     struct xen_platform_driver blacklist[BLACKLIST_MAX];
-    struct xen_platform_config platform = {.unplug = {.disks = unplug_disks, .opaque = m}};
+    struct xen_platform_config platform = {.unplug = {.disks = unplug_disks, .nics = unplug_nics, .opaque = m}};
     struct xen_platform *device;
 
     if (!slot)
@@ -356,6 +361,8 @@ int machine_create(struct dm *dm)
     if (!rc)
         rc = made("Xen platform device", make_platform(dm, m));
     if (!rc)
+        rc = made("floppy controller", machine_floppy_create(&m->fdc, dm, dma));
+    if (!rc)
         rc = make_vga(dm, m);
     return rc;
 }
@@ -370,5 +377,8 @@ void machine_destroy(struct machine *m)
 
 int machine_flush(struct machine *m)
 {
-    return ide_flush_all(m->ide);
+    int disks = ide_flush_all(m->ide);
+    int floppies = m->fdc ? fdc_flush_all(m->fdc) : 0;
+
+    return disks ? disks : floppies;
 }

@@ -10,6 +10,7 @@ struct machine {
     struct piix4_pm *pm; /* NULL without ACPI */
     struct i8042 *i8042;
     struct ide *ide;
+    struct fdc *fdc;         /* NULL without a floppy drive */
     struct vga *vga;         /* NULL with vga=none */
     struct display *display; /* its screen, or NULL */
     uint8_t *vga_rom;

@@ -14,6 +14,8 @@
     "SCSI disks are not built yet; accepted: IDE disks (xl.cfg: vdev hda to hdd instead of sd*)"
 #define SPICE_REFUSAL "spice is not supported; accepted displays: -vnc, -display sdl, -display none"
 
+#define UHCI "piix3-usb-uhci"
+
 static const struct device_type types[] = {
     {"VGA", DEVICE_VGA, true, NULL},
     {"cirrus-vga", DEVICE_VGA, true, NULL},
@@ -24,6 +26,7 @@ static const struct device_type types[] = {
     {"ide-hd", DEVICE_IDE, false, NULL},
     {"ide-drive", DEVICE_IDE, false, NULL},
     {"floppy", DEVICE_FLOPPY, false, NULL},
+    {"isa-fdc", DEVICE_FLOPPY, false, NULL},
     {"lsi53c895a", DEVICE_SCSI_CONTROLLER, true, NULL},
     {"lsi53c810", DEVICE_SCSI_CONTROLLER, true, NULL},
     {"lsi", DEVICE_SCSI_CONTROLLER, true, NULL},
@@ -68,7 +71,7 @@ static const struct device_type types[] = {
     {"gus", DEVICE_SOUND, false, "gus"},
     {"sb16", DEVICE_SOUND, false, "sb16"},
 
-    {"piix3-usb-uhci", DEVICE_USB_CONTROLLER, true, NULL},
+    {UHCI, DEVICE_USB_CONTROLLER, true, NULL},
     {"piix4-usb-uhci", DEVICE_USB_CONTROLLER, true, NULL},
     {"ich9-usb-ehci1", DEVICE_USB_CONTROLLER, true, NULL},
     {"ich9-usb-ehci2", DEVICE_USB_CONTROLLER, true, NULL},
@@ -136,8 +139,8 @@ void option_device(struct parser *p, const char *value)
     if (!d->type) {
         fail(p,
              "device '%.60s' is not supported; accepted: VGA, cirrus-vga, ide-cd, ide-hd, "
-             "isa-serial, xen-platform, and with a notice what is not built yet (network cards, "
-             "USB, sound, floppy, xen-pvdevice)",
+             "floppy, isa-fdc, isa-serial, xen-platform, and with a notice what is not built yet (network cards, "
+             "USB, sound, xen-pvdevice)",
              name ? name : "");
         return;
     }
@@ -237,7 +240,8 @@ static void usb_add(struct parser *p, const char *name, const char *args, const 
     c->usb_device[c->usb_device_count++] = (struct config_usb_device){
         .name = keep(p, name), .args = args ? keep(p, args) : NULL, .id = id ? keep(p, id) : NULL};
     snprintf(what, sizeof(what), "USB device %.40s", name);
-    notice_not_built(p, what);
+    if (strcmp(name, "tablet") && strcmp(name, "mouse") && strcmp(name, "keyboard"))
+        notice_not_built(p, what);
 }
 
 void option_usbdevice(struct parser *p, const char *value)
@@ -324,7 +328,9 @@ static void device_finish(struct parser *p, struct device *d)
     case DEVICE_USB_CONTROLLER:
         list_ignore(&d->kv, "masterbus firstport p2 p3 msi msix slots intrs num-ports");
         list_close(p, &d->kv, "masterbus, firstport, p2, p3, " PCI_KEYS);
-        notice_not_built(p, "USB controller");
+        c->pci[pci].built = !strcmp(d->type->name, UHCI);
+        if (!c->pci[pci].built)
+            notice_not_built(p, "USB controller");
         break;
     case DEVICE_USB:
         accept_all_keys(&d->kv);
@@ -373,8 +379,9 @@ void devices_finish(struct parser *p)
 
     if (c->usb) {
         set_context(p, "-usb", NULL);
-        pci_add_fixed(p, CONFIG_PCI_USB, "piix3-usb-uhci", 1, 2);
-        notice_not_built(p, "USB controller");
+        pci = pci_add_fixed(p, CONFIG_PCI_USB, UHCI, 1, 2);
+        if (pci >= 0)
+            c->pci[pci].built = true;
     }
     vga_from_option(p);
     nics_from_options(p);

@@ -95,28 +95,28 @@ void drives_place(struct parser *p)
     }
 }
 
-/* The -drive that drive=ID names; -1 after a failure, or without drive= where `optional`. */
-static int find_drive(struct parser *p, struct device *d, bool optional)
+/* The -drive that KEY=ID names; -1 after a failure, or without KEY= where `optional`. */
+static int find_drive(struct parser *p, struct device *d, const char *key, bool optional)
 {
     const struct config *c = p->config;
-    const char *id = list_string(p, &d->kv, "drive");
+    const char *id = list_string(p, &d->kv, key);
 
     if (!id) {
         if (!optional)
-            fail(p, "drive=ID is missing; accepted: the id of a -drive");
+            fail(p, "%s=ID is missing; accepted: the id of a -drive", key);
         return -1;
     }
     for (unsigned i = 0; i < c->drive_count; i++) {
         if (!c->drive[i].id || strcmp(c->drive[i].id, id))
             continue;
         if (c->drive[i].bus != CONFIG_BUS_NONE || p->drive[i].interface != DRIVE_NONE) {
-            fail(p, "drive=%.60s is attached already: '%.200s' at %s", id, drive_text(p, (int)i),
+            fail(p, "%s=%.60s is attached already: '%.200s' at %s", key, id, drive_text(p, (int)i),
                  bus_name(c->drive[i].bus, c->drive[i].unit));
             return -1;
         }
         return (int)i;
     }
-    fail(p, "drive=%.60s: there is no -drive with this id", id);
+    fail(p, "%s=%.60s: there is no -drive with this id", key, id);
     return -1;
 }
 
@@ -164,7 +164,7 @@ static void ide_from_device(struct parser *p, struct device *d)
     struct config *c = p->config;
     struct keyval *kv = &d->kv;
     bool cdrom = !strcmp(d->type->name, "ide-cd");
-    int index = find_drive(p, d, cdrom);
+    int index = find_drive(p, d, "drive", cdrom);
     unsigned unit = ide_unit(p, kv);
     struct config_drive *drive;
     const char *id, *serial, *model;
@@ -195,7 +195,7 @@ static void floppy_from_device(struct parser *p, struct device *d)
 {
     struct config *c = p->config;
     struct keyval *kv = &d->kv;
-    int index = find_drive(p, d, true);
+    int index = find_drive(p, d, "drive", true);
     unsigned unit = (unsigned)list_uint(p, kv, "unit", 2, 0, 1);
     const char *id = list_string(p, kv, "id");
 
@@ -208,13 +208,30 @@ static void floppy_from_device(struct parser *p, struct device *d)
     c->drive[index].qdev_id = id ? keep(p, id) : NULL;
     attach(p, index, CONFIG_BUS_FLOPPY,
            unit == 2 ? free_unit(c->floppy, 0, CONFIG_FLOPPY_MAX, 1) : unit);
-    notice_not_built(p, "the floppy drive");
+}
+
+/* The controller, which is there when a drive is: only its drives have to be named. */
+static void floppies_from_controller(struct parser *p, struct device *d)
+{
+    static const char *const keys[CONFIG_FLOPPY_MAX] = {"driveA", "driveB"};
+
+    for (unsigned unit = 0; unit < CONFIG_FLOPPY_MAX; unit++) {
+        int index = find_drive(p, d, keys[unit], true);
+
+        if (index >= 0)
+            attach(p, index, CONFIG_BUS_FLOPPY, unit);
+    }
+    (void)list_string(p, &d->kv, "id");
+    list_ignore(&d->kv, "iobase irq dma fdtypeA fdtypeB fallback");
+    list_close(p, &d->kv, "driveA, driveB, id");
 }
 
 void drive_from_device(struct parser *p, struct device *d)
 {
     if (d->type->class == DEVICE_IDE)
         ide_from_device(p, d);
+    else if (!strcmp(d->type->name, "isa-fdc"))
+        floppies_from_controller(p, d);
     else
         floppy_from_device(p, d);
 }

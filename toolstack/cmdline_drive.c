@@ -207,8 +207,6 @@ void option_drive(struct parser *p, const char *value)
             notice(p, true, "errors are always reported to the guest");
         if (!p->err && !format && !driver && drive->file)
             notice(p, true, "no format= is given; the image is taken as raw, it is never probed");
-        if (!p->err && source->interface == DRIVE_FLOPPY)
-            notice_not_built(p, "the floppy drive");
     }
     keyval_free(&kv);
 }
@@ -232,6 +230,4 @@ void option_disk_shortcut(struct parser *p, const char *value)
     source->interface = floppy ? DRIVE_FLOPPY : DRIVE_IDE;
     source->media_given = true;
     source->index = cdrom ? 2 : name[2] - 'a';
-    if (floppy)
-        notice_not_built(p, "the floppy drive");
 }

@@ -157,7 +157,6 @@ static void test_drive(void **state)
     assert_int_equal(c->floppy[0], 4);
     assert_int_equal(c->floppy[1], 5);
     assert_string_equal(c->drive[5].id, "floppy1");
-    assert_true(noticed("not built yet: the floppy drive (-fda /fd)"));
     assert_true(noticed("served as cache=writeback"));
     assert_true(noticed("errors are always reported to the guest"));
     accept_silently(HVM "-drive file=/x,format=raw,cache=unsafe,werror=enospc,rerror=report");
@@ -220,6 +219,11 @@ static void test_ide_devices(void **state)
     assert_null(c->drive[3].file);
     c = accept_line(HVM "-drive if=none,id=f,file=/x,format=raw -device floppy,drive=f,unit=1");
     assert_int_equal(c->floppy[1], 0);
+    c = accept_line(HVM "-drive if=none,id=a,file=/x,format=raw -drive if=none,id=b,file=/y,"
+                        "format=raw -device isa-fdc,driveB=a,driveA=b,id=fdc");
+    assert_int_equal(c->floppy[0], 1);
+    assert_int_equal(c->floppy[1], 0);
+    accept_silently(HVM "-fda /x -device isa-fdc");
 }
 
 /* --- PCI slots ----------------------------------------------------------------------------------
