@@ -152,7 +152,7 @@ int backends_open_drives(struct dm *dm)
         const struct config_drive *c = &dm->config->drive[i];
         int rc;
 
-        if (c->bus != CONFIG_BUS_IDE)
+        if (c->bus == CONFIG_BUS_NONE)
             continue;
         rc = open_drive(dm, c, &dm->drive[i]);
         if (rc)

@@ -25,6 +25,12 @@ static void add_stats(struct qmp_block *b, const struct block *block)
     };
 }
 
+static bool removable(const struct config_drive *c)
+{
+    return c->bus == CONFIG_BUS_FLOPPY ||
+           (c->bus == CONFIG_BUS_IDE && c->media == CONFIG_MEDIA_CDROM);
+}
+
 void control_each_block(void *opaque, void (*each)(void *to, const struct qmp_block *), void *to)
 {
     struct dm *dm = opaque;
@@ -35,7 +41,7 @@ void control_each_block(void *opaque, void (*each)(void *to, const struct qmp_bl
         struct ide_cd_info cd = {0};
         struct qmp_block b = {.device = c->id, .qdev = c->qdev_id};
 
-        if (c->bus != CONFIG_BUS_IDE)
+        if (c->bus == CONFIG_BUS_NONE)
             continue;
         block = c->bus == CONFIG_BUS_FLOPPY ? fdc_medium(dm->machine->fdc, c->unit)
                                             : ide_unit_block(dm->machine->ide, c->unit);
@@ -62,7 +68,7 @@ static int find_removable(struct dm *dm, const char *drive, struct qmp_error *er
 
         if (strcmp(c->id, drive) && (!c->qdev_id || strcmp(c->qdev_id, drive)))
             continue;
-        if (c->bus != CONFIG_BUS_IDE || c->media != CONFIG_MEDIA_CDROM) {
+        if (!removable(c)) {
             qmp_fail(err, QMP_GENERIC_ERROR, "Device '%s' is not removable", drive);
             return -EINVAL;
         }
@@ -75,7 +81,7 @@ static int find_removable(struct dm *dm, const char *drive, struct qmp_error *er
 int control_eject(void *opaque, const char *drive, bool force, struct qmp_error *err)
 {
     struct dm *dm = opaque;
-    int i = find_cdrom(dm, drive, err);
+    int i = find_removable(dm, drive, err);
     int rc;
 
     if (i < 0)
@@ -94,7 +100,7 @@ int control_insert(void *opaque, const char *drive, const struct qmp_medium *med
                    struct qmp_error *err)
 {
     struct dm *dm = opaque;
-    int i = find_cdrom(dm, drive, err);
+    int i = find_removable(dm, drive, err);
     struct dm_drive fresh = {0};
     char text[200];
     int rc;
@@ -103,7 +109,8 @@ int control_insert(void *opaque, const char *drive, const struct qmp_medium *med
         close(medium->fd);
         return i;
     }
-    rc = backends_open_medium(dm, medium, &fresh, text, sizeof(text));
+    rc =
+        backends_open_medium(dm, medium, dm->config->drive[i].readonly, &fresh, text, sizeof(text));
     if (rc) {
         if (fresh.block)
             block_close(fresh.block);

@@ -28,8 +28,6 @@
 #include "firmware/bootorder.h"
 #include "firmware/optrom.h"
 #include "dm/machine_floppy.h"
-#include "dm/machine_net.h"
-#include "dm/machine_usb.h"
 #include "hw/chipset/cmos.h"
 #include "hw/chipset/i440fx.h"
 #include "hw/chipset/i8237.h"
@@ -241,7 +239,7 @@ static int make_platform(struct dm *dm, struct machine *m)
 {
     const struct config_pci *slot = pci_slot_of(dm->config, CONFIG_PCI_PLATFORM);
     struct xen_platform_driver blacklist[BLACKLIST_MAX];
-    struct xen_platform_config platform = {.unplug = {.disks = unplug_disks, .nics = unplug_nics, .opaque = m}};
+    struct xen_platform_config platform = {.unplug = {.disks = unplug_disks, .opaque = m}};
     struct xen_platform *device;
 
     if (!slot)
