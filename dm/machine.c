@@ -10,6 +10,7 @@
  *              i8042, keyboard, mouse     ports 60, 64   IRQ 1, 12   ps2/
  *              COM1-COM4                  3F8 2F8 3E8 2E8  IRQ 4, 3  serial/
  *     01.1  PIIX3 IDE                     1F0-1F7 3F6 IRQ 14, 170-177 376 IRQ 15   ide/
+ *     01.2  PIIX3 UHCI, if asked for      I/O BAR, INTD              usb/ (machine_usb.c)
  *     01.3  PIIX4 power management        B004, AFE0, AE00, AF00  IRQ 9   piix4_pm.c
  *     02.0  Xen platform device           ports 10-13                platform/
  *     next  standard VGA                  3B4-3DF, 1CE-1D0, A0000-BFFFF   vga/
@@ -25,6 +26,7 @@
 #include <string.h>
 
 #include "dm/log.h"
+#include "dm/machine_usb.h"
 #include "firmware/bootorder.h"
 #include "firmware/optrom.h"
 #include "dm/machine_floppy.h"
@@ -354,6 +356,8 @@ int machine_create(struct dm *dm)
         rc = made("power management", make_pm(dm, m, cmos));
     if (!rc)
         rc = made("keyboard controller", i8042_create(&m->i8042, &dm->env, dm->input));
+    if (!rc)
+        rc = made("USB controller", machine_usb_create(dm));
     if (!rc)
         rc = made("serial ports", make_serial(dm));
     if (!rc)

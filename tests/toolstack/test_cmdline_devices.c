@@ -268,6 +268,9 @@ static void test_pci_slots(void **state)
     refuse_line(HVM "-device xen-pvdevice", "device-id= is missing");
 
     c = accept_line(HVM "-device piix3-usb-uhci,id=usb -device nec-usb-xhci,id=x -device VGA");
+    assert_true(c->pci[1].built);
+    assert_false(c->pci[2].built);
+    assert_true(noticed("not built yet: USB controller (-device nec-usb-xhci,id=x)"));
     assert_int_equal(c->pci[1].slot, 3);
     assert_int_equal(c->pci[3].slot, 5);
 
@@ -367,6 +370,8 @@ static void test_usb_and_sound(void **state)
     assert_string_equal(c->usb_device[0].args, "1.2");
     assert_string_equal(c->usb_device[1].name, "keyboard");
     assert_string_equal(c->usb_device[1].id, "k");
+    assert_true(noticed("not built yet: USB device host (-usbdevice host:1.2)"));
+    assert_false(noticed("USB device keyboard"));
     c = accept_line(HVM "-soundhw all");
     assert_int_equal(c->sound_count, 8);
     assert_int_equal(c->pci_count, 4);
