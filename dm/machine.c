@@ -26,10 +26,10 @@
 #include <string.h>
 
 #include "dm/log.h"
+#include "dm/machine_floppy.h"
 #include "dm/machine_usb.h"
 #include "firmware/bootorder.h"
 #include "firmware/optrom.h"
-#include "dm/machine_floppy.h"
 #include "hw/chipset/cmos.h"
 #include "hw/chipset/i440fx.h"
 #include "hw/chipset/i8237.h"
@@ -192,6 +192,7 @@ static int make_cmos(struct dm *dm, struct machine *m, struct cmos **out)
     };
 
     describe_disks(m, &cmos);
+    machine_floppy_types(m->fdc, cmos.floppy_type);
     return cmos_create(out, &dm->env, &cmos);
 }
 
@@ -202,7 +203,6 @@ static int make_pm(struct dm *dm, struct machine *m, struct cmos *cmos)
         .vcpus = dm->config->vcpus,
         .max_vcpus = dm->config->maxvcpus,
         .com1 = dm->serial[0] != NULL,
-    machine_floppy_types(m->fdc, cmos.floppy_type);
         .com2 = dm->serial[1] != NULL,
     };
 
@@ -351,6 +351,8 @@ int machine_create(struct dm *dm)
     if (!rc)
         rc = made("IDE controller", make_ide(dm, m));
     if (!rc)
+        rc = made("floppy controller", machine_floppy_create(&m->fdc, dm, dma));
+    if (!rc)
         rc = made("CMOS memory", make_cmos(dm, m, &cmos));
     if (!rc && dm->config->acpi)
         rc = made("power management", make_pm(dm, m, cmos));
@@ -362,8 +364,6 @@ int machine_create(struct dm *dm)
         rc = made("serial ports", make_serial(dm));
     if (!rc)
         rc = made("Xen platform device", make_platform(dm, m));
-    if (!rc)
-        rc = made("floppy controller", machine_floppy_create(&m->fdc, dm, dma));
     if (!rc)
         rc = make_vga(dm, m);
     return rc;
