@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Disk rows: ATA commands as a driver gives them, through programmed I/O and the bus master.
 
-Every device model gets the same port requests. What a DMA command's data costs is what the command
-costs less as many plain port writes to the same device model in the same round; that is what a pread
-or pwrite loop over the same file is compared with. The file is larger than the processor's own
-caches, as a disk is.
+Every device model gets the same port requests. The floor of programmed I/O is an answerer without
+data. The floor of DMA is an answerer that does one pread or pwrite when the bus master is started,
+and nothing else: a loop of bare calls beside it shows what the port requests alone cost. The file is
+larger than the processor's own caches, as a disk is.
 """
 
 import os
 import random
-import statistics
 import subprocess
 
 IMAGE_MIB = 32  # all in the page cache
@@ -20,8 +19,6 @@ BUFFER = 0x200000
 PRD = 0x8000
 BASE = 0xC000  # of the bus master
 BLOCK = 16  # sectors of READ MULTIPLE
-
-PLAIN = "outb 0x1f2 1"  # a port request that asks for nothing
 
 READ_SECTORS, READ_MULTIPLE, WRITE_SECTORS, SET_MULTIPLE = 0x20, 0xC4, 0x30, 0xC6
 READ_DMA, WRITE_DMA = 0xC8, 0xCA
@@ -85,14 +82,12 @@ def prepare(dm, g):
     g.poll(0x1F7, 0x89, 0)
 
 
-def check(dm, g, image):
+def check(g, image):
     """The data of the last chunk read has to be the file's."""
-    if dm == "answerer":
-        return
     with open(image, "rb") as f:
         f.seek((CHUNKS - 1) * CHUNK)
         if g.read(BUFFER, CHUNK) != f.read(CHUNK):
-            raise AssertionError("%s read wrong data" % dm)
+            raise AssertionError("wrong data in " + image)
 
 
 def loop(floor, core, what, image, passes):
@@ -103,62 +98,54 @@ def loop(floor, core, what, image, passes):
     return {k: int(v) for k, v in (w.split("=") for w in words)}
 
 
-def rows(table, guests, images, floor, sizes, core):
+def rows(table, guests, images, floor, sizes, core, apart):
     for dm, g in guests:
         prepare(dm, g)
     for name, command, block in (("READ SECTORS", READ_SECTORS, 1),
                                  ("READ MULTIPLE", READ_MULTIPLE, BLOCK),
                                  ("WRITE SECTORS", WRITE_SECTORS, 1)):
         for dm, g in guests:
-            lines = pio(dm, command, block)
-            g.loop(1, lines)
-            r = g.loop(sizes["pio"], lines)
-            mib = r["n"] * CHUNK / 2**20
-            table.add("%s, throughput" % name, "MiB/s", dm, mib / r["ns"] * 1e9)
-            table.add("%s, DM CPU a MiB" % name, "ms", dm, r["cpu"] / mib / 1e6)
-    string_row(table, guests, sizes)
+            pio_row(table, name, dm, g, pio(dm, command, block), sizes["pio"])
+    for dm, g in guests:
+        string_row(table, "rep insw of a sector", dm, g, sizes["pio"] * 8)
+        with apart(g):
+            string_row(table, "rep insw of a sector on two processors", dm, g, sizes["pio"] * 8)
+            pio_row(table, "READ SECTORS on two processors", dm, g, pio(dm, READ_SECTORS),
+                    sizes["pio"])
     for name, command, plain in (("DMA 128 KiB read", READ_DMA, "read"),
                                  ("DMA 128 KiB write", WRITE_DMA, "write")):
         bare = loop(floor, core, plain, images["answerer"], sizes["dma"])
-        # Here the floor is the plain loop.
-        table.add(name + ", wall", "us", "answerer", bare["wall"] / 1e3)
-        table.add(name + ", DM CPU", "us", "answerer", bare["cpu"] / 1e3)
-        table.add(name + ", data alone, CPU", "us", "answerer", bare["cpu"] / 1e3)
+        table.add("p%s of 128 KiB in a bare loop, wall" % plain, "us", "answerer",
+                  bare["wall"] / 1e3)
         for dm, g in guests:
-            if dm == "answerer":
-                continue
-            wall, cpu, alone = dma_cost(g, dma(dm, command), sizes["dma"])
-            table.add(name + ", wall", "us", dm, wall)
-            table.add(name + ", DM CPU", "us", dm, cpu)
-            table.add(name + ", data alone, CPU", "us", dm, alone)
+            lines = dma(dm, command)
+            g.loop(1, lines)
+            r = g.loop(sizes["dma"], lines)
+            commands = sizes["dma"] * CHUNKS
+            table.add(name + ", wall", "us", dm, r["ns"] / commands / 1e3)
+            table.add(name + ", DM CPU", "us", dm, r["cpu"] / commands / 1e3)
             if command == READ_DMA:
-                check(dm, g, images[dm])
+                check(g, images[dm])
 
 
-def dma_cost(g, lines, passes):
-    """Medians in us for one command: wall, CPU, and CPU less its port requests'.
-
-    Commands and plain requests take turns, a few at a time: the difference is small beside both."""
-    step = 16 * (len(lines) // CHUNKS)
-    found = []
-    for i in range(0, passes * len(lines), step):
-        part = lines[i % len(lines):][:step]
-        r, ports = g.loop(1, part), g.loop(1, [PLAIN] * len(part))
-        found.append((r["ns"] / 16e3, r["cpu"] / 16e3, (r["cpu"] - ports["cpu"]) / 16e3))
-    return [statistics.median(column) for column in zip(*found)]
+def pio_row(table, name, dm, g, lines, commands):
+    g.loop(1, lines)
+    r = g.loop(commands, lines)
+    mib = r["n"] * CHUNK / 2**20
+    table.add(name + ", throughput", "MiB/s", dm, mib / r["ns"] * 1e9)
+    table.add(name + ", DM CPU a MiB", "ms", dm, r["cpu"] / mib / 1e6)
 
 
-def string_row(table, guests, sizes):
+def string_row(table, name, dm, g, blocks):
     """rep insw of one sector each: the string requests of a READ MULTIPLE block, nothing else."""
-    for dm, g in guests:
-        cpu = ns = n = 0
-        for _ in range(sizes["pio"] * 8):
-            for line in task_file(0, BLOCK, READ_MULTIPLE):
-                g.cmd(line)
-            g.cmd(wait(dm, 0x1F7, 0x88, 0x08))
-            r = g.bench(BLOCK, type="pio", dir="read", addr=0x1F0, size=2, count=256, ptr=1,
-                        data=BUFFER)
-            cpu, ns, n = cpu + r["cpu"], ns + r["ns"], n + r["n"]
-            g.cmd(wait(dm, 0x1F7, 0x89, 0))
-        table.add("rep insw of a sector, round trip", "us", dm, ns / n / 1e3)
-        table.add("rep insw of a sector, DM CPU", "us", dm, cpu / n / 1e3)
+    cpu = ns = n = 0
+    for _ in range(blocks):
+        for line in task_file(0, BLOCK, READ_MULTIPLE):
+            g.cmd(line)
+        g.cmd(wait(dm, 0x1F7, 0x88, 0x08))
+        r = g.bench(BLOCK, type="pio", dir="read", addr=0x1F0, size=2, count=256, ptr=1,
+                    data=BUFFER)
+        cpu, ns, n = cpu + r["cpu"], ns + r["ns"], n + r["n"]
+        g.cmd(wait(dm, 0x1F7, 0x89, 0))
+    table.add(name + ", round trip", "us", dm, ns / n / 1e3)
+    table.add(name + ", DM CPU", "us", dm, cpu / n / 1e3)

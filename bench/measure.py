@@ -69,6 +69,15 @@ def pin(pid, core):
             os.sched_setaffinity(task, {core})
 
 
+@contextlib.contextmanager
+def apart(g):
+    """Controller and device model on a processor each, as a guest and its device model mostly are."""
+    control, work = cores()
+    pin(g.controller.pid, control)
+    yield
+    pin(g.controller.pid, work)
+
+
 # ---- one process ---------------------------------------------------------------------------------
 
 
@@ -118,7 +127,10 @@ def launch(dm, image=None):
 
     Controller and device model share one processor: the device model inherits it."""
     core = cores()[1]
-    g = Guest(dm=dm, disk=image if dm != "answerer" else None, start=False)
+    if dm == "answerer":
+        g = Guest(dm=dm, args=["disk=" + image] if image else [], start=False)
+    else:
+        g = Guest(dm=dm, disk=image, start=False)
     try:
         pin(g.controller.pid, core)
         g.start()
@@ -180,13 +192,11 @@ def apart_rows(rows, guests, n):
     """The first request again while controller and device model have a processor each.
 
     Each sleep then idles a processor, and each wake-up crosses to another one: in a virtual machine
-    that costs more than all the rest."""
+    that costs more than all the rest. Looking out for the next request saves it."""
     name, request = REQUESTS[0]
-    control, work = cores()
     for dm, g in guests:
-        pin(g.controller.pid, control)
-        one_request(rows, name + " on two processors", request, dm, g, n)
-        pin(g.controller.pid, work)
+        with apart(g):
+            one_request(rows, name + " on two processors", request, dm, g, n)
 
 
 def save(rows, dm, g, folder):
@@ -214,7 +224,7 @@ def work_round(rows, order, images, floor, sizes, folder):
             guests.append((dm, stack.enter_context(g)))
         request_rows(rows, guests, sizes["requests"])
         apart_rows(rows, guests, sizes["requests"])
-        disk.rows(rows, guests, images, floor, sizes, cores()[1])
+        disk.rows(rows, guests, images, floor, sizes, cores()[1], apart)
         for dm, g in guests:
             memory = smaps(g.pid)
             rows.add("private dirty after work", "KiB", dm, memory["Private_Dirty"])
@@ -255,7 +265,7 @@ def everything(options, floor, say):
     constants(rows)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=options.build))
-        # QEMU locks its image; the answerer has none, its copy is the plain loop's.
+        # QEMU locks its image. The answerer's is what it transfers from when a bus master starts.
         images = {dm: disk.make_image(folder, dm) for dm in DMS}
         still = disk.make_image(folder, "idle")
         say("%d starts of each, alternating" % starts)
