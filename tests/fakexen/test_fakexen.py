@@ -26,9 +26,9 @@ def libraries():
 @test
 def restart():
     """the domain outlives its device model, a successor takes the waiting request over"""
-    with Guest("/bin/sh", argv=["-c", 'test -e "$0" && exec "$1" 1 attach; : >"$0"; exec "$1" 1',
-                                "{dir}/second", os.path.join(os.environ["FAKEXEN"], "answerer")],
-               vcpus=3) as g:
+    once = 'test -e "$0" && exec "$1" 1 take-over; : >"$0"; exec "$1" 1'
+    with Guest("/bin/sh", argv=["-c", once, "{dir}/second",
+                                os.path.join(os.environ["FAKEXEN"], "answerer")], vcpus=3) as g:
         g.x("signal", signal=signal.SIGSTOP.value)
         g.x("ioreq", vcpu=2, addr=0x77, post=1)
         equal(g.kill(), ("killed", 9))
