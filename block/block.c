@@ -13,219 +13,16 @@
  * whoever dirties pages too fast, and then it stops for hundreds of milliseconds, without a way
  * to ask beforehand.
  */
-#include "block/block_backend.h"
+#include "block/block_internal.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct block {
-    const struct block_ops *ops;
-    void *impl;
-    char *name;
-    uint64_t size;
-    bool read_only;
-    struct workers *workers;
-    struct block_stats stats;
-
-    bool nowait_read, nowait_write; /* the file system has not refused yet */
-    bool unflushed;  /* there may be data that is not stable; true at first: an earlier process's */
-    int flush_error; /* the first one; it stays */
-
-    unsigned owners;
-    unsigned pending; /* requests whose complete() is to come */
-    bool close_later;
-    bool closed;
-
-    pthread_mutex_t lock;
-    pthread_cond_t idle;
-    unsigned jobs; /* under the lock: requests that a worker has not finished with */
-};
-
-int block_create(struct block **out, const struct block_ops *ops, void *impl, const char *name,
-                 uint64_t size, bool read_only, struct workers *workers)
-{
-    struct block *block = calloc(1, sizeof(*block));
-
-    if (!block)
-        return -ENOMEM;
-    block->name = strdup(name);
-    if (!block->name) {
-        free(block);
-        return -ENOMEM;
-    }
-    block->ops = ops;
-    block->impl = impl;
-    block->size = size;
-    block->read_only = read_only;
-    block->owners = 1;
-    block->workers = workers;
-    block->nowait_read = block->nowait_write = true;
-    block->unflushed = !read_only;
-    pthread_mutex_init(&block->lock, NULL);
-    pthread_cond_init(&block->idle, NULL);
-    *out = block;
-    return 0;
-}
-
-struct block *block_share(struct block *block)
-{
-    block->owners++;
-    return block;
-}
-
-static void block_shut(struct block *block)
-{
-    if (block->closed)
-        return;
-    block->ops->close(block->impl);
-    block->closed = true;
-}
-
-static void block_free_when_unused(struct block *block)
-{
-    if (!block->closed || block->pending)
-        return;
-    pthread_cond_destroy(&block->idle);
-    pthread_mutex_destroy(&block->lock);
-    free(block->name);
-    free(block);
-}
-
-static void block_wait_idle(struct block *block)
-{
-    if (block->ops->drain)
-        block->ops->drain(block->impl);
-    pthread_mutex_lock(&block->lock);
-    while (block->jobs)
-        pthread_cond_wait(&block->idle, &block->lock);
-    pthread_mutex_unlock(&block->lock);
-}
-
-static int block_make_stable(struct block *block)
-{
-    int error;
-
-    if (block->read_only)
-        return 0;
-    if (block->flush_error)
-        return block->flush_error;
-    error = block->ops->flush(block->impl);
-    block->flush_error = error;
-    block->unflushed = block->unflushed && error;
-    return error;
-}
-
-int block_flush_now(struct block *block)
-{
-    block_wait_idle(block);
-    return block_make_stable(block);
-}
-
-int block_close(struct block *block)
-{
-    int error = 0;
-
-    if (!block)
-        return 0;
-    if (block->owners > 1) {
-        block->owners--;
-        return block_flush_now(block);
-    }
-    block->pending++; /* stays until the end of this function */
-    block_wait_idle(block);
-    error = block_make_stable(block);
-    block_shut(block);
-    block->pending--;
-    block_free_when_unused(block);
-    return error;
-}
-
-void block_close_later(struct block *block)
-{
-    if (!block)
-        return;
-    if (block->owners > 1) {
-        block->owners--;
-        return;
-    }
-    block->close_later = true;
-    if (!block->pending) {
-        block_shut(block);
-        block_free_when_unused(block);
-    }
-}
-
-uint64_t block_size(const struct block *block)
-{
-    return block->size;
-}
-
-uint64_t block_sectors(const struct block *block)
-{
-    return block->size / BLOCK_SECTOR + (block->size % BLOCK_SECTOR != 0);
-}
-
-bool block_read_only(const struct block *block)
-{
-    return block->read_only;
-}
-
-bool block_can_discard(const struct block *block)
-{
-    return block->ops->discard && !block->read_only;
-}
-
-const char *block_name(const struct block *block)
-{
-    return block->name;
-}
-
-const struct block_stats *block_stats(const struct block *block)
-{
-    return &block->stats;
-}
-
-void block_iov_advance(struct iovec *iov, unsigned *niov, size_t bytes)
-{
-    unsigned skip = 0;
-
-    while (skip < *niov && bytes >= iov[skip].iov_len)
-        bytes -= iov[skip++].iov_len;
-    if (skip) {
-        *niov -= skip;
-        memmove(iov, iov + skip, *niov * sizeof(*iov));
-    }
-    if (*niov && bytes) {
-        iov[0].iov_base = (uint8_t *)iov[0].iov_base + bytes;
-        iov[0].iov_len -= bytes;
-    }
-}
 
 static void iov_zero(const struct iovec *iov, unsigned niov)
 {
     for (unsigned i = 0; i < niov; i++)
         memset(iov[i].iov_base, 0, iov[i].iov_len);
-}
-
-static void iov_from_buf(const struct iovec *iov, unsigned niov, const uint8_t *buf, size_t len)
-{
-    for (unsigned i = 0; i < niov && len; i++) {
-        size_t n = iov[i].iov_len < len ? iov[i].iov_len : len;
-
-        memcpy(iov[i].iov_base, buf, n);
-        buf += n;
-        len -= n;
-    }
-}
-
-static void iov_to_buf(const struct iovec *iov, unsigned niov, uint8_t *buf)
-{
-    for (unsigned i = 0; i < niov; i++) {
-        memcpy(buf, iov[i].iov_base, iov[i].iov_len);
-        buf += iov[i].iov_len;
-    }
 }
 
 /*
@@ -259,15 +56,22 @@ static void request_account(struct block *block, struct block_request *req)
         break;
     case BLOCK_FLUSH:
         stats->flush_operations++;
-        if (req->error && !block->flush_error)
-            block->flush_error = req->error;
         break;
     case BLOCK_DISCARD:
+        stats->discard_operations++;
         block->unflushed = true;
         break;
     }
     if (req->error)
         stats->failed_operations++;
+}
+
+/* The kernel tells of a lost page once; a later flush that succeeds would hide it. */
+static void note_flush_error(struct block *block, const struct block_request *req)
+{
+    block->unflushed = true;
+    if (!block->ops->flush_recovers && !block->flush_error)
+        block->flush_error = req->error;
 }
 
 static enum block_result request_done(struct block *block, struct block_request *req, int error)
@@ -320,7 +124,7 @@ static int request_nowait(struct block *block, struct block_request *req)
 static int worker_read(struct block_request *req)
 {
     struct block *block = req->block;
-    uint8_t *buf = req->bounce;
+    uint8_t *buf = req->bounce + (req->done - req->bounce_from);
 
     while (req->done < req->bytes) {
         struct iovec iov = {.iov_base = buf, .iov_len = (size_t)(req->bytes - req->done)};
@@ -384,10 +188,13 @@ static void request_work(void *opaque)
         req->error = block->ops->discard(block->impl, req->offset, req->bytes);
         break;
     }
-    pthread_mutex_lock(&block->lock);
-    if (--block->jobs == 0)
-        pthread_cond_broadcast(&block->idle);
-    pthread_mutex_unlock(&block->lock);
+    block_job_end(block);
+}
+
+/* An answer that is known already, by the way of a worker: owners are not called from inside. */
+static void request_no_work(void *opaque)
+{
+    block_job_end(((struct block_request *)opaque)->block);
 }
 
 /* On the device thread: the answer goes to the owner, the request may be used again. */
@@ -409,32 +216,86 @@ static void request_complete(struct block_request *req)
     block_free_when_unused(block);
 }
 
+/* The same, after a look at what is to become of an error. */
+static void request_end(struct block_request *req)
+{
+    struct block *block = req->block;
+
+    if (req->op == BLOCK_FLUSH && req->error)
+        note_flush_error(block, req);
+    if (req->error && !req->cancelled && !block->closed && !block->close_later &&
+        !block->draining && block_judge(block, req) == BLOCK_STOP)
+        block_hold(block, req);
+    else
+        request_complete(req);
+}
+
+/* What a worker has read, to where the iov stands: behind what was moved without waiting. */
+static void request_copy_out(struct block_request *req)
+{
+    if (req->op == BLOCK_READ && !req->cancelled && req->bounce)
+        block_iov_from_buf(req->iov, req->niov, req->bounce,
+                           (size_t)(req->done - req->bounce_from));
+}
+
 static void request_worked(void *opaque)
 {
     struct block_request *req = opaque;
 
-    if (req->op == BLOCK_READ && !req->cancelled && req->bounce) {
-        /* The iov still stands where the nowait part ended. */
-        size_t total = 0;
+    request_copy_out(req);
+    request_end(req);
+}
 
-        for (unsigned i = 0; i < req->niov; i++)
-            total += req->iov[i].iov_len;
-        iov_from_buf(req->iov, req->niov, req->bounce, total - (size_t)(req->bytes - req->done));
-    }
+static void request_returned(void *opaque)
+{
+    struct block_request *req = opaque;
+
     request_complete(req);
+}
+
+static void request_to_worker(struct block_request *req, void (*work)(void *opaque),
+                              void (*done)(void *opaque))
+{
+    req->item = (struct work_item){.work = work, .done = done, .opaque = req};
+    block_job_begin(req->block);
+    workers_submit(req->block->workers, &req->item);
+}
+
+void block_request_return(struct block_request *req)
+{
+    request_to_worker(req, request_no_work, request_returned);
+}
+
+void block_request_again(struct block_request *req)
+{
+    struct block *block = req->block;
+
+    req->tries = 0;
+    if (req->op == BLOCK_FLUSH && block->flush_error) {
+        request_to_worker(req, request_no_work, request_worked);
+        return;
+    }
+    if (req->op == BLOCK_FLUSH)
+        block->unflushed = false;
+    req->error = 0;
+    if (!block->ops->submit || !block->ops->submit(block->impl, req))
+        request_to_worker(req, request_work, request_worked);
 }
 
 void block_request_finish(struct block_request *req, int error, uint64_t done)
 {
     req->error = error;
     req->done = done;
-    request_complete(req);
+    request_end(req);
 }
 
 void block_cancel(struct block_request *req)
 {
-    if (req->running)
-        req->cancelled = true;
+    if (!req->running)
+        return;
+    req->cancelled = true;
+    if (block_unhold(req->block, req))
+        block_request_return(req);
 }
 
 /* What the worker will need of memory, taken while the owner's buffers are still its own. */
@@ -443,12 +304,16 @@ static int request_take_buffer(struct block_request *req)
     size_t rest = (size_t)(req->bytes - req->done);
 
     if (req->op == BLOCK_READ || (req->op == BLOCK_WRITE && req->copy)) {
-        req->bounce = malloc(rest);
-        if (!req->bounce)
+        size_t align = req->block->ops->align;
+
+        if (posix_memalign((void **)&req->bounce, align ? align : sizeof(void *), rest)) {
+            req->bounce = NULL;
             return -ENOMEM;
+        }
+        req->bounce_from = req->done;
     }
     if (req->op == BLOCK_WRITE && req->copy) {
-        iov_to_buf(req->iov, req->niov, req->bounce);
+        block_iov_to_buf(req->iov, req->niov, req->bounce);
         req->iov[0] = (struct iovec){.iov_base = req->bounce, .iov_len = rest};
         req->niov = 1;
     }
@@ -462,6 +327,53 @@ static bool request_in_range(const struct block *block, const struct block_reque
     return req->op == BLOCK_FLUSH || (req->bytes <= limit && req->offset <= limit - req->bytes);
 }
 
+/* Requests that end without the storage being asked. Returns false where it has to be. */
+static bool request_is_trivial(struct block *block, struct block_request *req, int *error)
+{
+    *error = 0;
+    if (block->closed || block->close_later)
+        *error = -ENODEV;
+    else if (!request_in_range(block, req))
+        *error = -EINVAL;
+    else if (block->read_only && (req->op == BLOCK_WRITE || req->op == BLOCK_DISCARD))
+        *error = -EROFS;
+    else if (req->op == BLOCK_FLUSH)
+        *error = block->flush_error;
+    if (*error)
+        return true;
+    switch (req->op) {
+    case BLOCK_READ:
+    case BLOCK_WRITE:
+        return !req->bytes;
+    case BLOCK_FLUSH:
+        return block->read_only || !block->unflushed || block->cache == BLOCK_CACHE_UNSAFE;
+    case BLOCK_DISCARD:
+        if (block->ops->discard && req->bytes)
+            return false;
+        req->done = req->bytes;
+        return true;
+    }
+    return true;
+}
+
+/* The first attempt has ended; with an error that holds the request it goes on waiting. */
+static enum block_result request_tried(struct block *block, struct block_request *req, int error)
+{
+    req->error = error;
+    if (!error || block_judge(block, req) != BLOCK_STOP)
+        return request_done(block, req, req->error);
+    if (!req->bounce) {
+        int rc = request_take_buffer(req);
+
+        if (rc)
+            return request_done(block, req, rc);
+    }
+    req->running = true;
+    block->pending++;
+    block_hold(block, req);
+    return BLOCK_PENDING;
+}
+
 enum block_result block_submit(struct block *block, struct block_request *req)
 {
     int error;
@@ -471,48 +383,31 @@ enum block_result block_submit(struct block *block, struct block_request *req)
     req->done = 0;
     req->cancelled = false;
     req->bounce = NULL;
+    req->bounce_from = 0;
+    req->tries = 0;
 
-    if (block->closed || block->close_later)
-        return request_done(block, req, -ENODEV);
-    if (!request_in_range(block, req))
-        return request_done(block, req, -EINVAL);
-    if (block->read_only && (req->op == BLOCK_WRITE || req->op == BLOCK_DISCARD))
-        return request_done(block, req, -EROFS);
-    if (req->op == BLOCK_FLUSH) {
-        if (block->flush_error)
-            return request_done(block, req, block->flush_error);
-        if (block->read_only || !block->unflushed)
-            return request_done(block, req, 0);
+    if (request_is_trivial(block, req, &error))
+        return request_done(block, req, error);
+    if (req->op == BLOCK_FLUSH)
         block->unflushed = false; /* writes that end from here on set it again */
-    }
-    if (is_data(req) && !req->bytes)
-        return request_done(block, req, 0);
 
     if (block->ops->submit && block->ops->submit(block->impl, req)) {
         req->running = true;
         block->pending++;
         return BLOCK_PENDING;
     }
-    if (req->op == BLOCK_DISCARD && !block->ops->discard) {
-        req->done = req->bytes;
-        return request_done(block, req, 0);
-    }
     if (is_data(req)) {
         error = request_nowait(block, req);
         if (error != -EAGAIN)
-            return request_done(block, req, error);
+            return request_tried(block, req, error);
         error = request_take_buffer(req);
         if (error)
             return request_done(block, req, error);
     }
 
     req->running = true;
-    req->item = (struct work_item){.work = request_work, .done = request_worked, .opaque = req};
     block->pending++;
-    pthread_mutex_lock(&block->lock);
-    block->jobs++;
-    pthread_mutex_unlock(&block->lock);
-    workers_submit(block->workers, &req->item);
+    request_to_worker(req, request_work, request_worked);
     return BLOCK_PENDING;
 }
 

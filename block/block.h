@@ -8,9 +8,9 @@
  * (BLOCK_PENDING: a worker thread waits for the storage). Parameters are copied into the request
  * or immutable while it runs: nothing that the guest does meanwhile changes where it writes.
  *
- * Only raw images and block devices live here. The format is what the caller says it is; nothing
- * is ever probed, and no second file is ever opened because of an image's content. No lock is
- * taken: the toolstack opens the same image for the guest's paravirtual disk.
+ * Raw files and block devices are read and written here; every other format and every image that
+ * is elsewhere comes through an NBD server. The format is what the caller says it is; nothing is
+ * ever probed, and no second file is ever opened because of an image's content.
  */
 #ifndef BLOCK_BLOCK_H
 #define BLOCK_BLOCK_H
@@ -43,14 +43,29 @@ struct block_options {
     bool read_only;
     bool discard; /* give discarded ranges back to the host; false: discards succeed, do nothing */
     enum block_cache cache;
-    bool lock; /* refuse an image that another process writes */
+    /*
+     * Exclude other writers, by the byte locks that QEMU uses. Off for a second way to an image
+     * that is locked already (a paravirtual disk beside the emulated one).
+     */
+    bool lock;
     struct block_servers *servers; /* for images that are not raw files; NULL: raw files only */
 };
 
 /*
- * Opens an image by path: a regular file or a block device, close-on-exec, without following any
- * format. `error` gets a sentence that names the path and the reason when the result is negative.
- * -EINVAL: a format other than raw, or a path that is neither file nor block device.
+ * NBD servers of this process, and the way to them. Images of the same file and format share one
+ * server. Nothing is loaded or started before the first image needs it.
+ */
+int block_servers_create(struct block_servers **out, struct loop *loop);
+/* After the last image is closed. */
+void block_servers_destroy(struct block_servers *servers);
+
+/*
+ * Opens an image by path: a regular file or a block device, close-on-exec; or "nbd:HOST:PORT",
+ * "nbd:unix:PATH" (both with ":exportname=NAME" or not), "nbd://HOST:PORT/NAME" and
+ * "nbd+unix:///NAME?socket=PATH"; or, with another format than raw, whatever qemu-nbd takes. Blocks
+ * until a server has answered. `error` gets a sentence that names the path and the reason when the
+ * result is negative. -EINVAL: an unknown format, or a path that is neither file nor block device;
+ * -EBUSY: another process has locked it.
  */
 int block_open_path(struct block **out, const char *path, const struct block_options *options,
                     char *error, size_t error_size);
@@ -89,9 +104,53 @@ bool block_read_only(const struct block *block);
 bool block_can_discard(const struct block *block);
 const char *block_name(const struct block *block);
 
+enum block_cache block_cache_mode(const struct block *block);
+
+/*
+ * Takes or gives back the lock of options.lock; nothing where it was not asked for. A machine whose
+ * state has been saved gives it back, for the one that goes on with that state. -EBUSY: another
+ * process has the image.
+ */
+int block_lock(struct block *block, bool locked, char *error, size_t error_size);
+
+/*
+ * Gives a raw image another size, by a worker: a file is cut or extended, a block device must have
+ * the size already. done() comes on the device thread, once; before it with the new size in force.
+ * Returns 0 when done() will come, or -errno: -EROFS, -EOPNOTSUPP for images of a server, -EBUSY
+ * while another change of size runs.
+ */
+int block_resize(struct block *block, uint64_t bytes, void (*done)(void *opaque, int error),
+                 void *opaque);
+
+/* ---- what becomes of errors ------------------------------------------------------------------ */
+
+enum block_on_error {
+    BLOCK_REPORT, /* the owner is told */
+    BLOCK_IGNORE, /* the request succeeds: reads give zeros where there is no data */
+    BLOCK_STOP,   /* the request is held; its owner goes on waiting */
+    BLOCK_ENOSPC, /* BLOCK_STOP when the storage is full, BLOCK_REPORT otherwise */
+};
+
+struct block_error {
+    bool write;                 /* or flush or discard */
+    int error;                  /* -errno */
+    enum block_on_error action; /* REPORT, IGNORE or STOP: what was done */
+};
+
+/* `told` is called on the device thread at every error; it must not call back into the image. */
+void block_set_on_error(struct block *block, enum block_on_error on_read,
+                        enum block_on_error on_write,
+                        void (*told)(void *opaque, const struct block_error *error), void *opaque);
+/* Tries all held requests again; answers come later, never from inside. */
+void block_retry(struct block *block);
+/* Gives held requests back to their owners with their errors. */
+void block_give_up(struct block *block);
+/* Requests held by BLOCK_STOP. */
+unsigned block_held(const struct block *block);
+
 struct block_stats {
     uint64_t rd_bytes, wr_bytes;
-    uint64_t rd_operations, wr_operations, flush_operations;
+    uint64_t rd_operations, wr_operations, flush_operations, discard_operations;
     uint64_t failed_operations;
 };
 const struct block_stats *block_stats(const struct block *block);
@@ -117,6 +176,9 @@ struct block_request {
     struct block *block;
     struct work_item item;
     uint8_t *bounce;
+    uint64_t bounce_from;       /* of `done`, when the bounce buffer was taken */
+    unsigned tries;             /* connections that have failed it */
+    struct block_request *next; /* while held, or queued by a back end */
     bool cancelled;
     bool running; /* between BLOCK_PENDING and complete() */
 };
