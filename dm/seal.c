@@ -22,15 +22,17 @@ static int refuse(const char *what, const char *object)
 }
 
 /* Resolved before the chroot: afterwards there is no user database. */
-static int find_user(const struct config *config, uid_t *uid, gid_t *gid)
+int seal_user(const struct config *config, uid_t *uid, gid_t *gid)
 {
     struct passwd *pw;
 
     if (config->runas_ids) {
         *uid = config->runas_uid;
         *gid = config->runas_gid;
-        return 0;
+        return 1;
     }
+    if (!config->runas_user)
+        return 0;
     errno = 0;
     pw = getpwnam(config->runas_user);
     if (!pw) {
@@ -43,7 +45,7 @@ static int find_user(const struct config *config, uid_t *uid, gid_t *gid)
     }
     *uid = pw->pw_uid;
     *gid = pw->pw_gid;
-    return 0;
+    return 1;
 }
 
 static int change_user(uid_t uid, gid_t gid)
@@ -60,16 +62,13 @@ static int change_user(uid_t uid, gid_t gid)
 int seal(struct dm *dm)
 {
     const struct config *config = dm->config;
-    bool runas = config->runas_ids || config->runas_user;
     uid_t uid = 0;
     gid_t gid = 0;
+    int runas = seal_user(config, &uid, &gid);
     int rc;
 
-    if (runas) {
-        rc = find_user(config, &uid, &gid);
-        if (rc)
-            return rc;
-    }
+    if (runas < 0)
+        return runas;
     if (config->restrict_domid) {
         rc = xen_restrict(dm->xen);
         if (rc) {

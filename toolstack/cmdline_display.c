@@ -108,7 +108,8 @@ void option_vnc(struct parser *p, const char *value)
         else
             vnc_address(p, vnc, address->value);
         list_close(p, &kv, "to, password, websocket, share, reverse, ipv4, ipv6");
-        notice_not_built(p, "VNC");
+        if (vnc->reverse)
+            notice_not_built(p, "VNC connections to a listening viewer");
     }
     keyval_free(&kv);
 }

@@ -21,10 +21,10 @@
  * stuck: there is no other heartbeat, so an idle pair never wakes up. While nobody looks, no MODE
  * and no DAMAGE is sent, and the picture may be empty; both come again with the first viewer.
  *
- * The picture is in a memfd that is sealed against a change of its size and, for everybody but the
- * core, against writing. The core writes into it while the front-end reads: what is read can change
- * under the hand, and is to be copied before it is parsed or encoded. A change of mode brings a
- * descriptor again: a new memfd, or the same one.
+ * The picture is in a memfd that is sealed against a change of its size; the front-end gets it for
+ * reading only. The core writes into it while the front-end reads: what is read can change under
+ * the hand, and is to be copied before it is parsed or encoded. A change of mode brings a
+ * descriptor again: of a new memfd, or of the same one with another layout.
  *
  * Either side takes what comes from the other as input of a stranger: see frontend_message_size().
  */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The guest's viewers: from -vnc to listening sockets and programs, and what QMP asks of them. */
+#ifndef DM_FRONTEND_H
+#define DM_FRONTEND_H
+
+#include "dm/dm.h"
+
+/* Before rights are given away: binds ports, starts the supervisor. 0, or -errno after logging
+ * why. Programs that are not installed are a warning only. */
+int frontend_open(struct dm *dm);
+void frontend_close(struct dm *dm);
+
+/* NULL: the machine goes away. */
+void frontend_set_display(struct dm *dm, struct display *display);
+/* Once the toolstack knows that the guest runs: nothing of this is waited for. */
+void frontend_go(struct dm *dm);
+
+/* The operations of toolstack/qmp_ops.h; `dm` is a struct dm. */
+void frontend_each_vnc(void *dm, void (*each)(void *to, const struct qmp_vnc *), void *to);
+int frontend_vnc_password(void *dm, const char *password, struct qmp_error *err);
+int frontend_vnc_expire(void *dm, int64_t when, struct qmp_error *err);
+
+#endif
