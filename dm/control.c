@@ -9,6 +9,7 @@
 
 #include "dm/control_block.h"
 #include "dm/dm.h"
+#include "dm/frontend.h"
 #include "dm/log.h"
 #include "dm/machine.h"
 #include "dm/savefile.h"
@@ -151,12 +152,6 @@ static void each_chardev(void *opaque, void (*each)(void *to, const struct qmp_c
         each(to, &(struct qmp_chardev){
                      .label = label, .filename = chardev_filename(chr), .open = true});
     }
-}
-
-static int vnc_password(void *opaque, const char *password, struct qmp_error *err)
-{
-    log_warn("the VNC password is not used: the VNC server is not built yet");
-    return 0;
 }
 
 static void each_cpu(void *opaque, void (*each)(void *to, const struct qmp_cpu *), void *to)
@@ -400,7 +395,9 @@ const struct qmp_ops control_ops = {
     .reset = reset,
     .wakeup = wakeup,
     .each_chardev = each_chardev,
-    .vnc_password = vnc_password,
+    .each_vnc = frontend_each_vnc,
+    .vnc_password = frontend_vnc_password,
+    .vnc_expire = frontend_vnc_expire,
     .each_cpu = each_cpu,
     .cpu_add = cpu_add,
     .each_pci = each_pci,

@@ -4,7 +4,7 @@
  *
  *     services  loop, workers, arena
  *     xen       handles of the domain, guest memory
- *     open      images, terminals, QMP sockets
+ *     open      viewers' ports, images, terminals, QMP sockets
  *     server    ioreq server: from here on the guest's accesses wait for us
  *     machine   devices, their ranges
  *     load      a saved state, when there is one
@@ -21,6 +21,7 @@
 
 #include "dm/device.h"
 #include "dm/dm.h"
+#include "dm/frontend.h"
 #include "dm/log.h"
 #include "dm/machine.h"
 #include "dm/savefile.h"
@@ -119,9 +120,11 @@ static void xen_down(struct dm *dm)
 
 static int open_up(struct dm *dm)
 {
-    int rc = backends_open_nets(dm);
+    int rc = frontend_open(dm);
 
     if (!rc)
+    if (!rc)
+        rc = backends_open_nets(dm);
         rc = backends_open_qmp(dm);
     if (!rc)
         rc = backends_open_serial(dm);
@@ -135,6 +138,12 @@ static int open_up(struct dm *dm)
 static int server_up(struct dm *dm)
 {
     char err[200];
+static void open_down(struct dm *dm)
+{
+    frontend_close(dm);
+    backends_close(dm);
+}
+
     int rc = ioreq_create(&dm->ioreq, dm->xen, dm->env.loop, &dm->target, dm->config->maxvcpus, err,
                           sizeof(err));
 
@@ -228,6 +237,7 @@ static int machine_up(struct dm *dm)
         log_error("Xen refuses the I/O ranges of domain %u: %s", dm->config->domid, strerror(-rc));
     return rc;
 }
+    frontend_set_display(dm, dm->machine->display);
 
 static void machine_down(struct dm *dm)
 {
@@ -239,6 +249,7 @@ static void machine_down(struct dm *dm)
     dm->env.devices = NULL;
     machine_destroy(dm->machine);
     xen_vram_destroy(dm->vram);
+    frontend_set_display(dm, NULL);
     irq_router_destroy(dm->env.irqs);
     iospace_destroy(dm->env.io);
 }
@@ -281,7 +292,7 @@ struct stage {
 static const struct stage stages[] = {
     {"services", services_up, services_down},
     {"xen", xen_up, xen_down},
-    {"open", open_up, backends_close},
+    {"open", open_up, open_down},
     {"server", server_up, server_down},
     {"machine", machine_up, machine_down},
     {"load", load_up, NULL},
@@ -326,6 +337,7 @@ int dm_run(const struct config *config)
     } else {
         log_error("domain %u: start-up failed in stage \"%s\"", config->domid,
                   stages[reached - 1].name);
+        frontend_go(dm);
     }
     while (reached--)
         if (stages[reached].down)
