@@ -123,8 +123,8 @@ static int open_up(struct dm *dm)
     int rc = frontend_open(dm);
 
     if (!rc)
-    if (!rc)
         rc = backends_open_nets(dm);
+    if (!rc)
         rc = backends_open_qmp(dm);
     if (!rc)
         rc = backends_open_serial(dm);
@@ -133,17 +133,17 @@ static int open_up(struct dm *dm)
     return rc;
 }
 
-/* ---- server --------------------------------------------------------------------------------- */
-
-static int server_up(struct dm *dm)
-{
-    char err[200];
 static void open_down(struct dm *dm)
 {
     frontend_close(dm);
     backends_close(dm);
 }
 
+/* ---- server --------------------------------------------------------------------------------- */
+
+static int server_up(struct dm *dm)
+{
+    char err[200];
     int rc = ioreq_create(&dm->ioreq, dm->xen, dm->env.loop, &dm->target, dm->config->maxvcpus, err,
                           sizeof(err));
 
@@ -232,24 +232,24 @@ static int machine_up(struct dm *dm)
     rc = machine_create(dm);
     if (rc)
         return rc;
+    frontend_set_display(dm, dm->machine->display);
     rc = iospace_commit(dm->env.io);
     if (rc)
         log_error("Xen refuses the I/O ranges of domain %u: %s", dm->config->domid, strerror(-rc));
     return rc;
 }
-    frontend_set_display(dm, dm->machine->display);
 
 static void machine_down(struct dm *dm)
 {
     /* What the guest has asked for is done while there are devices to do it. */
     if (dm->ioreq && dm->env.io && dm->machine)
         ioreq_answer_all(dm->ioreq);
+    frontend_set_display(dm, NULL);
     server_down(dm);
     device_list_destroy(dm->env.devices);
     dm->env.devices = NULL;
     machine_destroy(dm->machine);
     xen_vram_destroy(dm->vram);
-    frontend_set_display(dm, NULL);
     irq_router_destroy(dm->env.irqs);
     iospace_destroy(dm->env.io);
 }
@@ -332,12 +332,12 @@ int dm_run(const struct config *config)
     if (!rc && !config->start_paused)
         rc = life_cont(dm);
     if (!rc) {
+        frontend_go(dm);
         life_watch(dm);
         status = loop_run(dm->env.loop);
     } else {
         log_error("domain %u: start-up failed in stage \"%s\"", config->domid,
                   stages[reached - 1].name);
-        frontend_go(dm);
     }
     while (reached--)
         if (stages[reached].down)
