@@ -45,6 +45,7 @@ int vbe_packed(const struct vga_core *core, struct packed_mode *mode)
     mode->split = UINT32_MAX;
     mode->repeat = 1;
     mode->big_endian = core->s->big_endian;
+    mode->blank = !(core->s->attr_index & AR_INDEX_PAS);
 
     uint64_t shown = (uint64_t)(mode->height - 1) * mode->pitch + mode->row_bytes;
     if (shown > size || mode->start > size - shown)

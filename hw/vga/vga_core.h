@@ -179,6 +179,7 @@ struct packed_mode {
     uint32_t repeat;        /* lines of the screen a line of memory */
     bool wrap;              /* addresses wrap at the end of memory, a power of two */
     bool big_endian;
+    bool blank;
 };
 
 /* The screen of the CRT controller's registers. */
@@ -359,6 +360,11 @@ bool vga_vram_valid(const struct vram *vram);
 
 uint8_t vga_port_read(struct vga_core *core, uint16_t port);
 void vga_port_write(struct vga_core *core, uint16_t port, uint8_t value);
+/* The CRT controller answers at 3bx or at 3dx, as the miscellaneous output register says. */
+bool vga_port_answers(const struct vga_state *s, uint16_t port);
+/* The DAC goes on to the next component; at the third a written entry is complete: into `entry`. */
+void vga_dac_next_read(struct vga_state *s);
+void vga_dac_next_write(struct vga_state *s, uint8_t component, uint8_t entry[3]);
 /* Input status 1 at a time in ns; pure. */
 uint8_t vga_status1(const struct vga_core *core, uint64_t now);
 
@@ -423,6 +429,9 @@ struct crtc_line crtc_line_at(const struct crtc_view *view, uint32_t y);
  * the middle of a mode set). */
 int crtc_get_view(const struct vga_core *core, struct crtc_view *view);
 void crtc_get_cursor(const struct vga_core *core, uint64_t now, struct vga_screen *screen);
+/* Lines shown, and the line that follows the one that equals line compare. */
+uint32_t crtc_display_lines(const struct vga_state *s);
+uint32_t crtc_split_line(const struct vga_state *s);
 /* ns until cursor and blinking characters change their looks. */
 uint64_t crtc_cursor_change(uint64_t now);
 uint64_t crtc_blink_change(uint64_t now);

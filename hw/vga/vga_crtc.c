@@ -54,7 +54,7 @@ void vga_attr_colors(const struct vga_core *core, uint32_t color[16])
     }
 }
 
-static uint32_t display_lines(const struct vga_state *s)
+uint32_t crtc_display_lines(const struct vga_state *s)
 {
     const uint8_t *cr = s->crtc;
     uint32_t lines =
@@ -63,8 +63,7 @@ static uint32_t display_lines(const struct vga_state *s)
     return cr[CR_MODE] & CRMODE_V_HALF ? lines * 2 : lines;
 }
 
-/* The line that follows the one that equals line compare. */
-static uint32_t split_line(const struct vga_state *s)
+uint32_t crtc_split_line(const struct vga_state *s)
 {
     const uint8_t *cr = s->crtc;
     uint32_t line = (cr[CR_LINE_COMPARE] | (cr[CR_OVERFLOW] & OVERFLOW_LINE_COMPARE) << 4 |
@@ -148,10 +147,10 @@ int crtc_get_view(const struct vga_core *core, struct crtc_view *view)
                  : shift == 1                        ? CRTC_CGA
                                                      : CRTC_PACKED;
     view->columns = cr[CR_H_DISPLAY_END] + 1u;
-    view->height = display_lines(s);
+    view->height = crtc_display_lines(s);
     view->scans = (cr[CR_MAX_SCAN] & 0x1f) + 1u;
     view->scan_double = cr[CR_MAX_SCAN] >> 7;
-    view->split = split_line(s);
+    view->split = crtc_split_line(s);
     view->start =
         ((uint32_t)cr[CR_START_HIGH] << 8 | cr[CR_START_LOW]) + (cr[CR_PRESET_ROW] >> 5 & 3);
     view->pitch = cr[CR_OFFSET] * 2u;

@@ -128,33 +128,42 @@ static uint8_t read_attr(const struct vga_state *s)
 
 /* ---- DAC ------------------------------------------------------------------------------------- */
 
+void vga_dac_next_write(struct vga_state *s, uint8_t component, uint8_t entry[3])
+{
+    s->dac_cache[s->dac_phase] = component;
+    if (++s->dac_phase == 3) {
+        memcpy(entry, s->dac_cache, 3);
+        s->dac_phase = 0;
+        s->dac_write_index++;
+    }
+}
+
+void vga_dac_next_read(struct vga_state *s)
+{
+    if (++s->dac_phase == 3) {
+        s->dac_phase = 0;
+        s->dac_read_index++;
+    }
+}
+
 static void write_dac(struct vga_state *s, uint8_t value)
 {
     bool wide = s->vbe[VBE_ENABLE] & VBE_8BIT_DAC;
 
-    s->dac_cache[s->dac_phase] = wide ? value : value & 0x3f;
-    if (++s->dac_phase == 3) {
-        memcpy(s->dac + s->dac_write_index * 3, s->dac_cache, 3);
-        s->dac_phase = 0;
-        s->dac_write_index++;
-    }
+    vga_dac_next_write(s, wide ? value : value & 0x3f, s->dac + s->dac_write_index * 3);
 }
 
 static uint8_t read_dac(struct vga_state *s)
 {
     uint8_t value = s->dac[s->dac_read_index * 3 + s->dac_phase];
 
-    if (++s->dac_phase == 3) {
-        s->dac_phase = 0;
-        s->dac_read_index++;
-    }
+    vga_dac_next_read(s);
     return value;
 }
 
 /* ---- ports ----------------------------------------------------------------------------------- */
 
-/* The CRT controller answers at 3bx or at 3dx, as the miscellaneous output register says. */
-static bool answers(const struct vga_state *s, uint16_t port)
+bool vga_port_answers(const struct vga_state *s, uint16_t port)
 {
     bool color = port >= 0x3d0, mono = port < 0x3c0;
 
@@ -168,7 +177,7 @@ uint8_t vga_port_read(struct vga_core *core, uint16_t port)
     /* The flip-flop is reset at either address: drivers do it before they have chosen one. */
     if (port == 0x3ba || port == 0x3da)
         s->attr_data = false;
-    if (!answers(s, port))
+    if (!vga_port_answers(s, port))
         return 0xff;
     switch (port) {
     case 0x3c0:
@@ -217,7 +226,7 @@ void vga_port_write(struct vga_core *core, uint16_t port, uint8_t value)
 {
     struct vga_state *s = core->s;
 
-    if (!answers(s, port))
+    if (!vga_port_answers(s, port))
         return;
     switch (port) {
     case 0x3c0:

@@ -16,7 +16,7 @@ void vga_get_screen(const struct vga_core *core, struct vga_screen *screen)
     if (packed < 0)
         return; /* SCREEN_NONE */
     if (packed) {
-        screen->kind = core->s->attr_index & AR_INDEX_PAS ? SCREEN_PACKED : SCREEN_BLANK;
+        screen->kind = screen->packed.blank ? SCREEN_BLANK : SCREEN_PACKED;
         screen->width = screen->packed.width;
         screen->height = screen->packed.height;
         if (screen->packed.bpp == 4)

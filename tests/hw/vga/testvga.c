@@ -84,10 +84,8 @@ static void vram_written(void *opaque, uint64_t offset, uint64_t length)
         t->written_high = offset + length;
 }
 
-void testvga_init(struct testvga *t, uint64_t vram_size)
+static void init(struct testvga *t, uint64_t vram_size)
 {
-    struct vga_config config = {.devfn = TESTVGA_DEVFN};
-
     memset(t, 0, sizeof(*t));
     uint8_t *area = mmap(NULL, vram_size + 2 * GUARD, PROT_NONE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -108,11 +106,26 @@ void testvga_init(struct testvga *t, uint64_t vram_size)
     t->written_low = UINT64_MAX;
     for (size_t i = 0; i < sizeof(t->rom); i++)
         t->rom[i] = (uint8_t)(i * 7 + i / 256);
-    config.vram = &t->vram;
-    config.rom = (struct pci_rom){t->rom, sizeof(t->rom)};
-
     machine_init_pci(&t->m);
+}
+
+void testvga_init(struct testvga *t, uint64_t vram_size)
+{
+    init(t, vram_size);
+    struct vga_config config = {
+        .devfn = TESTVGA_DEVFN, .vram = &t->vram, .rom = {t->rom, sizeof(t->rom)}};
     must(vga_create(&t->vga, &t->m.env, &config) == 0, "vga_create");
+    t->display = vga_display(t->vga);
+    machine_start(&t->m);
+}
+
+void testvga_init_cirrus(struct testvga *t, uint64_t vram_size)
+{
+    init(t, vram_size);
+    struct cirrus_config config = {
+        .devfn = TESTVGA_DEVFN, .vram = &t->vram, .rom = {t->rom, sizeof(t->rom)}};
+    must(cirrus_create(&t->cirrus, &t->m.env, &config) == 0, "cirrus_create");
+    t->display = cirrus_display(t->cirrus);
     machine_start(&t->m);
 }
 
@@ -245,7 +258,8 @@ const struct testvga_mode testvga_mode_13 = {
 
 void testvga_set_mode(struct testvga *t, const struct testvga_mode *mode)
 {
-    testvga_dispi(t, 4, 0);
+    if (t->vga)
+        testvga_dispi(t, 4, 0);
     machine_out(&t->m, 0x3c2, 1, mode->misc);
     for (uint8_t i = 0; i < sizeof(mode->seq); i++)
         testvga_seq(t, i, mode->seq[i]);
@@ -257,6 +271,23 @@ void testvga_set_mode(struct testvga *t, const struct testvga_mode *mode)
     for (uint8_t i = 0; i < sizeof(mode->attr); i++)
         testvga_attr(t, i, mode->attr[i]);
     machine_out(&t->m, 0x3c6, 1, 0xff);
+}
+
+void testvga_cirrus_mode(struct testvga *t, unsigned bpp)
+{
+    static const uint8_t sr7[5] = {0xf1, 0xf7, 0xf5, 0xf9};
+    unsigned bytes = (bpp + 7) / 8, pitch = 640 * bytes / 8;
+
+    testvga_set_mode(t, &testvga_mode_12);
+    testvga_seq(t, 4, 0x0e);
+    testvga_gfx(t, 5, 0x40);
+    testvga_seq(t, 6, 0x12);
+    testvga_seq(t, 7, sr7[bytes - 1]);
+    testvga_crtc(t, 0x13, (uint8_t)pitch);
+    testvga_crtc(t, 0x1b, (uint8_t)(0x22 | (pitch >> 8) << 4));
+    for (unsigned i = 0; i < 4; i++)
+        machine_in(&t->m, 0x3c6, 1);
+    machine_out(&t->m, 0x3c6, 1, bpp == 15 ? 0xf0 : bpp == 16 ? 0xe1 : bpp > 16 ? 0xe5 : 0);
 }
 
 void testvga_vbe_mode(struct testvga *t, uint16_t width, uint16_t height, uint16_t bpp)
@@ -283,7 +314,7 @@ void testvga_guest_write(struct testvga *t, uint64_t offset, const void *bytes, 
 
 struct display_damage testvga_refresh(struct testvga *t)
 {
-    struct display *display = vga_display(t->vga);
+    struct display *display = t->display;
     struct display_damage damage;
 
     must(display->refresh(display->dev, &t->screen, &damage) == 0, "refresh failed");
@@ -299,7 +330,7 @@ struct display_damage testvga_refresh(struct testvga *t)
 
 void testvga_update(struct testvga *t)
 {
-    struct display *display = vga_display(t->vga);
+    struct display *display = t->display;
 
     surface_fini(&t->screen);
     must(display->update(display->dev, &t->screen) == 0, "update failed");

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A VGA adapter on the fake machine, with video memory between guard pages: whatever reads or
- * writes one byte beside it ends the test.
+ * A VGA adapter of either model on the fake machine, with video memory between guard pages:
+ * whatever reads or writes one byte beside it ends the test.
  */
 #ifndef TESTS_HW_VGA_TESTVGA_H
 #define TESTS_HW_VGA_TESTVGA_H
 
 #include "hw/pci/pci.h"
+#include "hw/vga/cirrus.h"
 #include "hw/vga/vga.h"
 #include "tests/harness/machine.h"
 
@@ -15,7 +16,9 @@
 
 struct testvga {
     struct machine m;
-    struct vga *vga;
+    struct vga *vga; /* one of the two */
+    struct cirrus *cirrus;
+    struct display *display;
     struct vram vram;
     struct surface screen;
     uint8_t rom[64 << 10];
@@ -34,6 +37,7 @@ struct testvga {
 
 /* vram_size in bytes; everything is registered, BARs are not assigned. */
 void testvga_init(struct testvga *t, uint64_t vram_size);
+void testvga_init_cirrus(struct testvga *t, uint64_t vram_size);
 void testvga_fini(struct testvga *t);
 
 void testvga_config_write(struct testvga *t, unsigned reg, uint32_t value);
@@ -60,6 +64,9 @@ extern const struct testvga_mode testvga_mode_0d; /* 320 x 200, 16 colours */
 extern const struct testvga_mode testvga_mode_12; /* 640 x 480, 16 colours */
 extern const struct testvga_mode testvga_mode_13; /* 320 x 200, 256 colours */
 void testvga_set_mode(struct testvga *t, const struct testvga_mode *mode);
+
+/* Sets a packed mode of the Cirrus: 640 x 480 of 8 to 32 bits, the pitch just wide enough. */
+void testvga_cirrus_mode(struct testvga *t, unsigned bpp);
 
 /* Sets a VBE mode as the VGA BIOS does. */
 void testvga_vbe_mode(struct testvga *t, uint16_t width, uint16_t height, uint16_t bpp);
