@@ -9,6 +9,7 @@
 
 #include "dm/dm.h"
 #include "dm/log.h"
+#include "dm/machine_pv.h"
 
 /* ---- serial ports --------------------------------------------------------------------------- */
 
@@ -120,7 +121,7 @@ static int open_drive(struct dm *dm, const struct config_drive *c, struct dm_dri
         .workers = dm->env.workers,
         .format = "raw",
         .read_only = c->readonly,
-        .discard = c->discard,
+        .discard = c->discard || drive->discard,
     };
     char err[256];
     int rc;
@@ -220,6 +221,8 @@ int backends_open_qmp(struct dm *dm)
 
 void backends_close(struct dm *dm)
 {
+    machine_pv_close(dm->pv);
+    dm->pv = NULL;
     for (unsigned i = 0; i < CONFIG_DRIVE_MAX; i++) {
         if (dm->drive[i].block)
             block_close(dm->drive[i].block);

@@ -22,12 +22,14 @@
 
 struct dm_frontends;
 struct machine;
+struct machine_pv;
 
 /* An image that the command line or QMP has opened, by the index of its -drive. */
 struct dm_drive {
     struct block *block; /* until the machine takes it */
     char *file;          /* as the toolstack named it: for query-block */
     char *format;
+    bool discard; /* asked for by the paravirtual disk that shows the same image */
 };
 
 /* The part of the program's own state that a save has to carry. */
@@ -65,6 +67,7 @@ struct dm {
     bool restricted; /* xenstore and hypercalls are gone */
 
     struct machine *machine;
+    struct machine_pv *pv;
 
     /* life cycle (life.c) */
     enum qmp_run_state run_state;

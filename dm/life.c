@@ -20,10 +20,13 @@
 #include "dm/dm.h"
 #include "dm/log.h"
 #include "dm/machine.h"
+#include "dm/machine_pv.h"
 #include "dm/savefile.h"
 
 /* Watch tokens. */
 #define DOMAIN_RELEASED "released"
+/* Events of xenstore looked at in one turn: a guest can make as many as it likes. */
+#define STORE_EVENTS_A_TURN 32u
 
 struct stop_waiter {
     void (*done)(void *opaque);
@@ -62,8 +65,12 @@ static void store_ready(void *opaque, uint32_t events)
     char token[32];
     bool released = false;
 
-    while (xen_store_next(dm->xen, token, sizeof(token)) == 0)
-        released |= strcmp(token, DOMAIN_RELEASED) == 0;
+    for (unsigned i = 0; i < STORE_EVENTS_A_TURN; i++) {
+        if (xen_store_next(dm->xen, token, sizeof(token)))
+            break;
+        if (!machine_pv_watch_event(dm->pv, token))
+            released |= strcmp(token, DOMAIN_RELEASED) == 0;
+    }
     if (released && !xen_domain_exists(dm->xen)) {
         log_info("domain %u is gone", dm->config->domid);
         life_end(dm, 0);
@@ -96,6 +103,7 @@ void life_watch(struct dm *dm)
     if (dm->restricted)
         return;
     close_vkbd(dm);
+    machine_pv_start(dm);
     rc = xen_store_watch(dm->xen, "@releaseDomain", DOMAIN_RELEASED);
     if (!rc)
         rc = loop_fd_add(dm->env.loop, &dm->store_fd, xen_store_fd(dm->xen), EPOLLIN, store_ready,
@@ -148,13 +156,15 @@ int life_cont(struct dm *dm)
     loop_guest_clock_start(dm->env.loop);
     dm->run_state = dm->state->suspended ? QMP_STATE_SUSPENDED : QMP_STATE_RUNNING;
     ioreq_start(dm->ioreq);
+    machine_pv_set_running(dm->pv, true);
     qmp_event(dm->qmp, "RESUME", NULL);
     return tell_running(dm);
 }
 
 static bool in_flight(struct dm *dm)
 {
-    return device_busy(dm->env.devices) || workers_pending(dm->env.workers);
+    return device_busy(dm->env.devices) || machine_pv_busy(dm->pv) ||
+           workers_pending(dm->env.workers);
 }
 
 static void check_stopped(void *opaque)
@@ -187,6 +197,7 @@ void life_stop(struct dm *dm, void (*done)(void *opaque), void *opaque)
 
     if (dm->run_state == QMP_STATE_RUNNING || dm->run_state == QMP_STATE_SUSPENDED) {
         ioreq_stop(dm->ioreq);
+        machine_pv_set_running(dm->pv, false);
         loop_guest_clock_stop(dm->env.loop);
         dm->run_state = QMP_STATE_PAUSED;
         qmp_event(dm->qmp, "STOP", NULL);
@@ -271,6 +282,8 @@ int life_save(struct dm *dm, int fd, char *err)
 {
     int rc = machine_flush(dm->machine);
 
+    if (!rc)
+        rc = machine_pv_flush(dm->pv);
     if (rc) {
         snprintf(err, SAVEFILE_ERROR_MAX, "cannot flush the disks: %s", strerror(-rc));
         return rc;

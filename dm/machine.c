@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "dm/log.h"
+#include "dm/machine_pv.h"
 #include "dm/machine_floppy.h"
 #include "dm/machine_usb.h"
 #include "firmware/bootorder.h"
@@ -151,7 +152,13 @@ static int make_ide(struct dm *dm, struct machine *m)
 static void unplug_disks(void *opaque, bool aux_only)
 {
     struct machine *m = opaque;
-    int rc = ide_unplug(m->ide, aux_only ? IDE_UNPLUG_AUX : IDE_UNPLUG_ALL);
+    int rc;
+
+    if (m->keeps_disks) {
+        log_guest("the guest's emulated disks stay: nobody serves its paravirtual ones");
+        return;
+    }
+    rc = ide_unplug(m->ide, aux_only ? IDE_UNPLUG_AUX : IDE_UNPLUG_ALL);
 
     log_guest("the guest unplugs its emulated disks%s", aux_only ? " but the first" : "");
     if (rc)
@@ -246,6 +253,7 @@ static int make_platform(struct dm *dm, struct machine *m)
 
     if (!slot)
         return 0;
+    m->keeps_disks = machine_pv_keeps_disks(dm->pv);
     platform.devfn = PCI_DEVFN(slot->slot, slot->function);
     platform.blacklist = blacklist;
     platform.blacklist_count = read_blacklist(dm->xen, blacklist);

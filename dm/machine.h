@@ -14,6 +14,7 @@ struct machine {
     struct vga *vga;         /* NULL with vga=none */
     struct display *display; /* its screen, or NULL */
     uint8_t *vga_rom;
+    bool keeps_disks; /* their unplug would leave the guest without any */
 };
 
 /* Makes every device that the configuration names. 0, or -errno after logging why. */

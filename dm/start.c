@@ -24,6 +24,7 @@
 #include "dm/frontend.h"
 #include "dm/log.h"
 #include "dm/machine.h"
+#include "dm/machine_pv.h"
 #include "dm/savefile.h"
 #include "hw/pci/pci.h"
 
@@ -129,7 +130,11 @@ static int open_up(struct dm *dm)
     if (!rc)
         rc = backends_open_serial(dm);
     if (!rc)
+        rc = machine_pv_find(dm);
+    if (!rc)
         rc = backends_open_drives(dm);
+    if (!rc)
+        rc = machine_pv_open(dm);
     return rc;
 }
 
