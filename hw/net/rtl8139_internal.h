@@ -194,7 +194,7 @@ struct rtl8139 {
     bool running;
     bool wanting;    /* what net_want_receive() was told last */
     bool tx_blocked; /* the back-end has no room: its writable() goes on */
-    bool rx_starved; /* a frame waits and the C+ ring has no descriptor for it */
+    bool rx_starved; /* a frame waits, and there is no descriptor for it */
     uint64_t starve_ns;
     struct timer timer;        /* TimerInt */
     struct timer starve_timer; /* looks whether descriptors have come */

@@ -293,13 +293,14 @@ bool rtl8139_can_receive(const struct rtl8139 *d)
     return (s->cpcr & CPCR_CPRX) || ring_room(s) > 0;
 }
 
-/* Returns whether there may be another one. */
-static bool receive_one(struct rtl8139 *d)
+/* 0: one has been taken; there may be more. -EAGAIN: there was none. -ENOBUFS, -EFAULT: as
+ * open_slot(); none has been asked for. */
+static int receive_one(struct rtl8139 *d)
 {
     struct slot slot;
     struct frame f;
     struct iovec iov[RX_IOV] = {{f.head, sizeof(f.head)}};
-    ssize_t len = 0;
+    ssize_t len = -EAGAIN;
     int rc = open_slot(d, &slot), n = 1;
 
     if (rc == 0) {
@@ -307,25 +308,30 @@ static bool receive_one(struct rtl8139 *d)
             n += iov_slice(iov + 1, RX_PIECES, d->rx_sg.iov, (int)d->rx_sg.niov,
                            slot.frame + RX_HEAD, slot.room - RX_HEAD);
         len = net_receive(d->net, iov, n);
-        if (len > 0) {
-            f.len = (size_t)len;
-            finish(d, &slot, &f);
-        }
-    } else if (rc == -ENOBUFS) {
-        d->rx_starved = slot.cplus;
-        d->s->isr |= slot.cplus ? INT_RXOVW : 0;
-    } else {
-        rtl8139_bus_error(d);
+        rc = len < 0 ? -EAGAIN : 0;
+    }
+    if (len > 0) {
+        f.len = (size_t)len;
+        finish(d, &slot, &f);
     }
     guest_sg_release(&d->rx_sg, len > 0);
-    return rc == 0 && len >= 0;
+    return rc;
 }
 
 void rtl8139_receive(struct rtl8139 *d)
 {
-    for (unsigned n = 0; n < RX_BUDGET; n++)
-        if (!d->net || !rtl8139_can_receive(d) || !receive_one(d))
-            return;
+    int rc = 0;
+
+    for (unsigned n = 0; n < RX_BUDGET && d->net && rtl8139_can_receive(d) && rc == 0; n++) {
+        rc = receive_one(d);
+        if (rc == -EFAULT)
+            rtl8139_bus_error(d);
+        /* Only the first is known to be there. */
+        if (rc == -ENOBUFS && n == 0) {
+            d->rx_starved = true;
+            d->s->isr |= INT_RXOVW;
+        }
+    }
 }
 
 void rtl8139_receive_looped(struct rtl8139 *d, size_t len)

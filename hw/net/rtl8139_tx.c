@@ -121,6 +121,11 @@ struct tx_frame {
     size_t len;
 };
 
+static uint8_t poll_bit(unsigned ring)
+{
+    return ring == RING_HIGH ? TPPOLL_HPQ : TPPOLL_NPQ;
+}
+
 static uint64_t ring_base(const struct rtl8139_state *s, unsigned ring)
 {
     const uint32_t *base = &s->tsad[ring == RING_HIGH ? 2 : 0];
@@ -194,7 +199,8 @@ static bool cplus_frame(struct rtl8139 *d, unsigned ring)
     guest_sg_release(&d->tx_sg, false);
     switch (what) {
     case NOTHING:
-        d->s->tppoll &= (uint8_t) ~(ring == RING_HIGH ? TPPOLL_HPQ : TPPOLL_NPQ);
+        d->s->tppoll &= (uint8_t)~poll_bit(ring);
+        d->s->isr |= INT_TDU;
         return false;
     case BAD_MEMORY:
         rtl8139_bus_error(d);
@@ -214,13 +220,9 @@ static bool cplus_frame(struct rtl8139 *d, unsigned ring)
 
 static void cplus_queue(struct rtl8139 *d, unsigned ring)
 {
-    uint8_t bit = ring == RING_HIGH ? TPPOLL_HPQ : TPPOLL_NPQ;
-    bool some = false;
-
-    while ((d->s->tppoll & bit) && may_transmit(d) && d->tx_budget && cplus_frame(d, ring))
-        some = true;
-    if (some && !(d->s->tppoll & bit))
-        d->s->isr |= INT_TDU;
+    while ((d->s->tppoll & poll_bit(ring)) && may_transmit(d) && d->tx_budget &&
+           cplus_frame(d, ring))
+        ;
 }
 
 static bool more(const struct rtl8139 *d)
