@@ -486,111 +486,6 @@ static void test_log_dirty(void **state)
     assert_true(rig.m.modified_calls >= 3); /* the buffer, two parts of the descriptor */
 }
 
-/* ---- VLAN, checksums --------------------------------------------------------------------------
- */
-
-static void test_vlan_tags_are_taken_out(void **state)
-{
-    static const size_t sizes[] = {60, 64, 139, 140, 141, 143, 144, 145, 147, 148, 149, 1518};
-    uint8_t tagged[1518], plain[1518];
-
-    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        size_t len = sizes[i];
-        uint32_t sum;
-
-        start_cplus(CPCR_CPRX | CPCR_RXVLAN);
-        rx_fill(2);
-        make_frame(tagged, nic_mac, len);
-        memcpy(tagged + 12, "\x81\x00\x61\x23", 4);
-        memcpy(plain, tagged, 12);
-        memcpy(plain + 12, tagged + 16, len - 16);
-        fakenet_arrive(&rig.net, tagged, len);
-        settle();
-        assert_int_equal(ram32(RX_DESC), DESC_FS | DESC_LS | 1 << 25 | len);
-        assert_int_equal(ram32(RX_DESC + 4), 1 << 16 | 0x2361);
-        assert_memory_equal(ram(RX_BUF), plain, len - 4);
-        sum = fcs(plain, len - 4);
-        assert_memory_equal(ram(RX_BUF + len - 4), &sum, 4);
-        /* The next one has none. */
-        arrive(nic_mac, 100);
-        assert_int_equal(ram32(RX_DESC + 16 + 4), 0);
-    }
-    start_cplus(CPCR_CPRX);
-    rx_fill(2);
-    fakenet_arrive(&rig.net, tagged, 1518);
-    settle();
-    assert_int_equal(ram32(RX_DESC) & 0x1fff, 1522);
-    assert_int_equal(ram32(RX_DESC + 4), 0);
-    assert_memory_equal(ram(RX_BUF), tagged, 1518);
-}
-
-/* An IPv4 frame of `len` bytes; returns it with right sums. */
-static void make_ipv4(uint8_t *f, uint8_t protocol, size_t len)
-{
-    struct ipv4_frame ip;
-    struct iovec iov = {f, len};
-    size_t at = protocol == PROTOCOL_TCP ? 16 : 6;
-
-    make_frame(f, nic_mac, len);
-    put_be16(f + 12, 0x0800);
-    f[14] = 0x45;
-    put_be16(f + 16, (uint16_t)(len - 14));
-    put_be16(f + 20, 0);
-    f[23] = protocol;
-    f[46] = 0x50;
-    assert_true(ipv4_parse(&ip, f, len, len));
-    ipv4_header_checksum(f, &ip);
-    put_be16(f + 34 + at, 0);
-    put_be16(f + 34 + at, (uint16_t)~inet_fold(inet_pseudo(f, &ip, len - 34) +
-                                               inet_sum_iov(&iov, 1, 34, len - 34)));
-}
-
-static uint32_t checks_of(const uint8_t *frame, size_t len)
-{
-    start_cplus(CPCR_CPRX | CPCR_RXCHKSUM);
-    rx_desc(0, RX_BUF + 0xff81, 1536, true); /* in two pieces */
-    fakenet_arrive(&rig.net, frame, len);
-    settle();
-    assert_false(ram32(RX_DESC) & DESC_OWN);
-    return ram32(RX_DESC) >> 13 & 0x1f;
-}
-
-enum { TCP = 1 << 3, UDP = 2 << 3, IP = 3 << 3, IPF = 4, UDPF = 2, TCPF = 1 };
-
-static void test_received_checksums(void **state)
-{
-    uint8_t f[1514];
-
-    for (size_t len = 60; len < 1514; len += 97) {
-        make_ipv4(f, PROTOCOL_TCP, len);
-        assert_int_equal(checks_of(f, len), TCP);
-        f[len - 1] ^= 0x10;
-        assert_int_equal(checks_of(f, len), TCP | TCPF);
-        make_ipv4(f, PROTOCOL_UDP, len);
-        assert_int_equal(checks_of(f, len), UDP);
-        f[len - 1] ^= 0x10;
-        assert_int_equal(checks_of(f, len), UDP | UDPF);
-        put_be16(f + 40, 0);
-        assert_int_equal(checks_of(f, len), UDP);
-        f[24] ^= 1;
-        assert_int_equal(checks_of(f, len), IP | IPF);
-        make_ipv4(f, 1, len);
-        assert_int_equal(checks_of(f, len), IP);
-    }
-    make_ipv4(f, PROTOCOL_TCP, 100);
-    f[46] = 0x40; /* a header that is too short */
-    assert_int_equal(checks_of(f, 100), IP);
-    make_frame(f, nic_mac, 100);
-    assert_int_equal(checks_of(f, 100), 0);
-    make_ipv4(f, PROTOCOL_UDP, 100);
-    put_be16(f + 20, 0x2000); /* more fragments */
-    put_be16(f + 24, (uint16_t)(be16_at(f + 24) - 0x2000));
-    assert_int_equal(checks_of(f, 100), IP);
-    make_ipv4(f, PROTOCOL_TCP, 100);
-    put_be16(f + 16, 87); /* longer than the frame */
-    assert_int_equal(checks_of(f, 100), 0);
-}
-
 /* ---- budget, the end of a back-end ------------------------------------------------------------
  */
 
@@ -645,8 +540,6 @@ int main(void)
         T(test_descriptors_where_there_is_no_memory),
         T(test_buffer_on_the_ring),
         T(test_log_dirty),
-        T(test_vlan_tags_are_taken_out),
-        T(test_received_checksums),
         T(test_budget),
         T(test_back_end_is_gone),
     };
