@@ -7,7 +7,8 @@
 
 A script has one qtest (or x-) line a line, comments (#), words in braces that are worked out, and:
 
-    @machine key=value ...     how the guest is made: disk=MIB cdrom=MIB|empty vga= serial= vcpus=
+    @machine key=value ...     how the guest is made: disk=MIB cdrom=MIB|empty floppy=KIB vga= serial=
+                               vcpus=
     @label TEXT                names what follows, for the list of differences
     @for NAME FROM TO [STEP]   ... @end; also @for NAME in A B C
     @settle                    waits a moment and compares how the interrupt lines moved since then
@@ -77,6 +78,8 @@ def play(dm, lines, images):
     """[(label, line, how often that line came before under this label, answer), ...]"""
     options = machine(lines)
     disk, iso = options.pop("disk", None), options.pop("cdrom", None)
+    if options.pop("floppy", None):
+        options["args"] = ["-drive", "file=%s,if=floppy,index=0,format=raw" % images["floppy"]]
     if disk:
         options["disk"] = images["disk"]
     if iso:
@@ -149,14 +152,19 @@ def differences(script, peer="qemu", own="slimdm"):
     name = os.path.splitext(os.path.basename(script))[0]
     result = []
     sides = []
+    floppy_kib = options.get("floppy", 0)
     for dm in (peer, own):  # each on images of its own
         with Image(options.get("disk") or 1, fill=bool(options.get("disk"))) as disk, \
                 Image(options["cdrom"] if isinstance(options.get("cdrom"), int) else 1,
-                      suffix=".iso") as iso:
-            answers = play(dm, lines, {"disk": disk.path, "cdrom": iso.path})
-            if options.get("disk"):
-                with open(disk.path, "rb") as f:
-                    answers.append(("end", "image", 0, str(hash_of(f.read()))))
+                      suffix=".iso") as iso, \
+                Image((floppy_kib >> 10) + 1, fill=bool(floppy_kib)) as floppy:
+            os.truncate(floppy.path, floppy_kib << 10)
+            answers = play(dm, lines, {"disk": disk.path, "cdrom": iso.path,
+                                       "floppy": floppy.path})
+            for kind, image in (("disk", disk), ("floppy", floppy)):
+                if options.get(kind):
+                    with open(image.path, "rb") as f:
+                        answers.append(("end", "image", 0, str(hash_of(f.read()))))
         sides.append(answers)
     theirs = {a[:3]: a[3] for a in sides[0]}
     ours = {a[:3]: a[3] for a in sides[1]}
@@ -221,7 +229,8 @@ def docs():
     titles = {"pci": "PCI configuration space", "cmos": "CMOS", "pm": "Power management",
               "platform": "Xen platform device", "i8042": "Keyboard controller, keyboard, mouse",
               "uart": "Serial port", "dma8237": "DMA controller", "ide": "IDE disk",
-              "idedma": "Bus-master IDE", "atapi": "CD-ROM", "vga": "VGA", "reset": "Reset"}
+              "idedma": "Bus-master IDE", "atapi": "CD-ROM", "fdc": "Floppy",
+              "fdcformat": "Floppy, formatting", "vga": "VGA", "reset": "Reset"}
     for script, title in titles.items():
         own = [e for e in entries if e["where"][0]["script"] == script]
         if own:
