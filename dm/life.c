@@ -81,28 +81,12 @@ static void store_ready(void *opaque, uint32_t events)
     }
 }
 
-/*
- * The toolstack makes a paravirtual keyboard for every guest, and only the device model could serve
- * it. A closed back end lets the guest's driver give up at once instead of waiting for 30 s.
- */
-static void close_vkbd(struct dm *dm)
-{
-    char path[80], *state;
-
-    snprintf(path, sizeof(path), "backend/vkbd/%u/0/state", dm->config->domid);
-    state = xen_store_read(dm->xen, path);
-    if (state && strcmp(state, "1") == 0)
-        xen_store_write(dm->xen, path, "6");
-    free(state);
-}
-
 void life_watch(struct dm *dm)
 {
     int rc;
 
     if (dm->restricted)
         return;
-    close_vkbd(dm);
     machine_pv_start(dm);
     rc = xen_store_watch(dm->xen, "@releaseDomain", DOMAIN_RELEASED);
     if (!rc)

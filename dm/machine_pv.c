@@ -10,6 +10,7 @@
 #include "dm/machine.h"
 #include "hw/ide/ide.h"
 #include "pv/qdisk.h"
+#include "pv/vkbd.h"
 #include "pv/xenbus.h"
 
 #define DISKS_MAX 32u
@@ -27,6 +28,7 @@ struct machine_pv {
     struct dm *dm;
     struct xenbus *bus;
     struct qdisk_set *qdisks;
+    struct vkbd_set *vkbds;
     bool unserved; /* there are disks, but not the means to serve them */
     struct pv_disk disk[DISKS_MAX];
     unsigned disks;
@@ -180,10 +182,26 @@ static int open_disk(struct machine_pv *pv, struct pv_disk *disk)
 
 /* ---- begin and end -------------------------------------------------------------------------- */
 
+/*
+ * The toolstack makes a paravirtual keyboard for every guest. A closed back end lets the guest's
+ * driver give up at once, and not after 30 s of waiting.
+ */
+static void close_vkbd(struct dm *dm)
+{
+    char path[80], *state;
+
+    snprintf(path, sizeof(path), "backend/vkbd/%u/0/state", dm->config->domid);
+    state = xen_store_read(dm->xen, path);
+    if (state)
+        xen_store_write(dm->xen, path, "6");
+    free(state);
+}
+
 static void leave_unserved(struct machine_pv *pv, const char *why)
 {
     struct dm *dm = pv->dm;
 
+    close_vkbd(dm);
     for (unsigned k = 0; k < pv->disks; k++) {
         char path[100];
 
@@ -230,6 +248,9 @@ void machine_pv_start(struct dm *dm)
     rc = qdisk_serve(&pv->qdisks, pv->bus, &qdisk);
     if (rc)
         log_warn("paravirtual disks are not served: %s", strerror(-rc));
+    rc = vkbd_serve(&pv->vkbds, pv->bus, dm->input);
+    if (rc)
+        log_warn("the paravirtual keyboard is not served: %s", strerror(-rc));
 }
 
 void machine_pv_close(struct machine_pv *pv)
@@ -239,6 +260,7 @@ void machine_pv_close(struct machine_pv *pv)
     qdisk_set_ending(pv->qdisks);
     xenbus_destroy(pv->bus);
     qdisk_set_free(pv->qdisks);
+    vkbd_set_free(pv->vkbds);
     for (unsigned k = 0; k < pv->disks; k++) {
         if (pv->disk[k].block)
             block_close(pv->disk[k].block);
