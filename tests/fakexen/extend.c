@@ -187,7 +187,7 @@ bool extend_line(struct guest *g, struct client *c, char *line, FILE *out)
         c->repeat = (unsigned int)arg(&a, "n", 1);
         c->collecting = true;
     } else if (!extend_request(g, name, &a, out) && !extend_domain(g, name, &a, out) &&
-               !extend_process(g, name, &a, out)) {
+               !extend_process(g, name, &a, out) && !extend_grant(g, name, &a, out)) {
         fprintf(out, "FAIL Unknown command '%s'\n", name);
     }
     after_request(g);

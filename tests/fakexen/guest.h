@@ -74,6 +74,8 @@ int vcpu_mmio(struct guest *g, uint32_t vcpu, int dir, uint64_t gpa, uint32_t si
 int vcpu_rep_port(struct guest *g, uint32_t vcpu, struct request r, unsigned int *requests);
 int vcpu_rep_mmio(struct guest *g, uint32_t vcpu, struct request r, unsigned int *requests);
 struct shared_iopage *vcpu_slots(struct guest *g, int server);
+/* Until some guest port is notified after notify_seq was `seen`, or a short time. */
+void vcpu_sleep(struct hv *hv, uint32_t seen);
 
 /* ring.c */
 int ring_send(struct guest *g, int server, const struct request *r, bool notify);

@@ -37,6 +37,7 @@
 #define HV_RECORDS      65536
 #define HV_DIRTY_FRAMES 262144u
 #define HV_PARAMS       64
+#define HV_GRANTS       8192
 #define HV_LEGACY_GFN   0xfeff0u /* eight frames that the domain builder keeps for ioreq servers */
 #define HV_LEGACY_PAGES 8
 #define HV_NO_MFN       0u /* physmap: nothing there; machine frame 0 is never used */
@@ -140,6 +141,13 @@ struct hv_fault {
     int32_t error;
 };
 
+/* What the guest lets the device model's domain use. */
+struct hv_grant {
+    uint32_t gfn;
+    uint8_t granted, read_only;
+    uint32_t maps; /* how often it is mapped now */
+};
+
 struct hv_pin {
     uint64_t first, last;
     uint32_t type, used;
@@ -171,6 +179,7 @@ struct hv {
     uint32_t link_count[4];
 
     struct hv_pin pin[HV_PINS];
+    struct hv_grant grant[HV_GRANTS];
     uint32_t dirty_armed;
     uint64_t dirty_first, dirty_nr;
     uint8_t dirty[HV_DIRTY_FRAMES / 8];
@@ -231,6 +240,9 @@ int hv_pin(struct hv_view *v, uint64_t first, uint64_t last, uint32_t type);
 int hv_track_dirty(struct hv_view *v, uint64_t first, uint64_t nr, uint8_t *bitmap);
 int hv_modified(struct hv_view *v, uint64_t first, uint64_t nr);
 void hv_invalidate_all(struct hv *hv);
+
+/* The machine frame of a grant that may be used in this way, or HV_NO_MFN. */
+uint32_t hv_grant_mfn(const struct hv *hv, uint32_t ref, bool write);
 
 /* hv_evtchn.c: locked unless said otherwise */
 int hv_guest_port_new(struct hv *hv);

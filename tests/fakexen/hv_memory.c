@@ -15,6 +15,15 @@ uint32_t hv_mfn(const struct hv *hv, uint64_t gfn)
     return gfn < hv->nr_gfns ? hv->physmap[gfn] & HV_MFN_MASK : HV_NO_MFN;
 }
 
+uint32_t hv_grant_mfn(const struct hv *hv, uint32_t ref, bool write)
+{
+    const struct hv_grant *grant = ref < HV_GRANTS ? &hv->grant[ref] : NULL;
+
+    if (!grant || !grant->granted || (write && grant->read_only))
+        return HV_NO_MFN;
+    return hv_mfn(hv, grant->gfn);
+}
+
 /* The emulator's domain changed the map, so every vCPU will broadcast an INVALIDATE. */
 void hv_invalidate_all(struct hv *hv)
 {

@@ -77,7 +77,7 @@ int vcpu_post(struct guest *g, uint32_t vcpu, int server, const struct request *
     return 0;
 }
 
-static void sleep_for_notification(struct hv *hv, uint32_t seen)
+void vcpu_sleep(struct hv *hv, uint32_t seen)
 {
     const struct timespec slice = {.tv_nsec = 20000000};
 
@@ -121,7 +121,7 @@ int vcpu_wait(struct guest *g, uint32_t vcpu, int server, uint64_t *data, unsign
         now = now_ns();
         if (now < spin_end)
             continue;
-        sleep_for_notification(hv, seen);
+        vcpu_sleep(hv, seen);
         if (!dm_alive(g))
             return wrong(g, -EPIPE, "the device model is dead");
         if (now > start + (int64_t)timeout_ms * 1000000)
