@@ -13,7 +13,7 @@
  *     01.2  PIIX3 UHCI, if asked for      I/O BAR, INTD              usb/ (machine_usb.c)
  *     01.3  PIIX4 power management        B004, AFE0, AE00, AF00  IRQ 9   piix4_pm.c
  *     02.0  Xen platform device           ports 10-13                platform/
- *     next  standard VGA                  3B4-3DF, 1CE-1D0, A0000-BFFFF   vga/
+ *     next  standard VGA or CL-GD5446     3B4-3DF, 1CE-1D0, A0000-BFFFF   vga/ (machine_display.c)
  *
  * Interrupt controllers, timers, RTC and the ACPI event block are the hypervisor's.
  */
@@ -26,11 +26,11 @@
 #include <string.h>
 
 #include "dm/log.h"
+#include "dm/machine_display.h"
 #include "dm/machine_pv.h"
 #include "dm/machine_floppy.h"
 #include "dm/machine_usb.h"
 #include "firmware/bootorder.h"
-#include "firmware/optrom.h"
 #include "hw/chipset/cmos.h"
 #include "hw/chipset/i440fx.h"
 #include "hw/chipset/i8237.h"
@@ -42,11 +42,6 @@
 #include "hw/platform/xen_platform.h"
 #include "hw/ps2/i8042.h"
 #include "hw/serial/uart16550.h"
-#include "hw/vga/vga.h"
-
-#define VGA_VENDOR  0x1234
-#define VGA_DEVICE  0x1111
-#define VGA_ROM_BAR (64u << 10)
 
 static int made(const char *what, int rc)
 {
@@ -260,65 +255,6 @@ static int make_platform(struct dm *dm, struct machine *m)
     return xen_platform_create(&device, &dm->env, &platform);
 }
 
-/* ---- display -------------------------------------------------------------------------------- */
-
-static int make_vram(struct dm *dm)
-{
-    const struct config *config = dm->config;
-    uint64_t ram = config->memory_mb << 20;
-    struct xen_vram_config vram = {
-        .size = (uint64_t)config->vga.vgamem_mb << 20,
-        .ram_bytes = ram,
-        .ram_below_4g = config->max_ram_below_4g,
-        .restored = config->incoming_fd >= 0 || config->incoming_file,
-    };
-    char err[200];
-    int rc;
-
-    rc = xen_vram_create(&dm->vram, dm->xen, dm->env.mem, &vram, err, sizeof(err));
-    if (rc)
-        log_error("%s", err);
-    return rc;
-}
-
-static int make_vga(struct dm *dm, struct machine *m)
-{
-    const struct config_pci *slot = pci_slot_of(dm->config, CONFIG_PCI_VGA);
-    struct optrom_query query = {
-        .folders = dm->config->rom_path,
-        .folder_count = dm->config->rom_path_count,
-        .names = optrom_std_vga,
-        .name_count = 1,
-        .vendor = VGA_VENDOR,
-        .device = VGA_DEVICE,
-        .max_size = VGA_ROM_BAR,
-    };
-    struct vga_config vga = {.vram = NULL};
-    struct optrom rom = {0};
-    int rc;
-
-    if (!slot)
-        return 0;
-    if (!slot->romfile || slot->romfile[0]) {
-        if (slot->romfile)
-            query.names = &slot->romfile;
-        rc = optrom_load(&rom, &query);
-        if (rc)
-            return rc;
-        m->vga_rom = rom.image;
-        vga.rom = (struct pci_rom){rom.image, rom.size};
-    }
-    rc = make_vram(dm);
-    if (rc)
-        return rc;
-    vga.devfn = PCI_DEVFN(slot->slot, slot->function);
-    vga.vram = xen_vram_interface(dm->vram);
-    rc = made("VGA adapter", vga_create(&m->vga, &dm->env, &vga));
-    if (!rc)
-        m->display = vga_display(m->vga);
-    return rc;
-}
-
 /* ---- all of it ------------------------------------------------------------------------------ */
 
 static int make_serial(struct dm *dm)
@@ -373,7 +309,7 @@ int machine_create(struct dm *dm)
     if (!rc)
         rc = made("Xen platform device", make_platform(dm, m));
     if (!rc)
-        rc = make_vga(dm, m);
+        rc = machine_display_create(dm);
     return rc;
 }
 

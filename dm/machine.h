@@ -11,8 +11,7 @@ struct machine {
     struct i8042 *i8042;
     struct ide *ide;
     struct fdc *fdc;         /* NULL without a floppy drive */
-    struct vga *vga;         /* NULL with vga=none */
-    struct display *display; /* its screen, or NULL */
+    struct display *display; /* the adapter's screen; NULL with vga=none */
     uint8_t *vga_rom;
     bool keeps_disks; /* their unplug would leave the guest without any */
 };

@@ -179,10 +179,6 @@ static void vga_set(struct parser *p, enum config_vga_kind kind, uint64_t vgamem
     vga->vgamem_mb = vgamem_mb ? (unsigned)vgamem_mb : kind == CONFIG_VGA_CIRRUS ? 8 : 16;
     vga->pci = pci;
     p->config->pci[pci].built = true;
-    if (kind == CONFIG_VGA_CIRRUS)
-        notice(p, false,
-               "not built yet: cirrus-vga; the guest gets a standard VGA (1234:1111) with %u MiB",
-               vga->vgamem_mb);
 }
 
 void option_vga(struct parser *p, const char *value)

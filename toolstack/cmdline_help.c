@@ -53,7 +53,7 @@ static const char help_text[] = VERSION_LINE
     "  -vnc HOST:DISPLAY[,to=N][,password=on]\n"
     "  -display none|sdl\n"
     "  -k KEYMAP               keyboard layout of the viewer\n"
-    "  -device VGA,vgamem_mb=M standard VGA; cirrus-vga is accepted and served as VGA\n"
+    "  -device VGA,vgamem_mb=M standard VGA; cirrus-vga: Cirrus CL-GD5446 with at most 4 MiB\n"
     "\n"
     "Disks\n"
     "  -drive file=PATH,if=ide,index=N,media=disk|cdrom,format=raw[,cache=...]\n"

@@ -99,7 +99,7 @@ struct config_serial {
 enum config_vga_kind {
     CONFIG_VGA_NONE,
     CONFIG_VGA_STD,
-    CONFIG_VGA_CIRRUS, /* asked for; served as STD for now, a notice says so */
+    CONFIG_VGA_CIRRUS,
 };
 
 struct config_vga {

@@ -30,7 +30,7 @@ def smallest():
         identify(g)
         identify(g, 0x170, code=0xA1)
         equal(cmos_read(g, 0x3D), 0x03, "boot order")
-        assert "cirrus" in g.log(), "no notice about cirrus-vga"
+        equal(g.cfg(3, 0, 0), 0x00B81013, "a Cirrus adapter")
 
 
 @test
