@@ -133,6 +133,7 @@ static int make_ide(struct dm *dm, struct machine *m)
             .block = dm->drive[i].block,
             .serial = c->serial,
             .model = c->model,
+            .wwn = c->wwn,
         };
     }
     rc = ide_create(&m->ide, &dm->env, &ide);

@@ -5,12 +5,15 @@
  * ATA/ATAPI-6 (T13 1410D), clause 8; DATA SET MANAGEMENT from ACS-2. One table says for each opcode
  * on which kind of drive it exists; a missing row means "aborted".
  *
- * Left out on purpose: SET MAX and the security set but for FREEZE LOCK (aborted: there is no
- * hidden area to protect), FUA writes (not advertised), NCQ, media status, CFA.
+ * Left out on purpose: the security set but for FREEZE LOCK, passwords of SET MAX, FUA writes (all
+ * aborted, none advertised), NCQ, media status, CFA.
  */
 #include "hw/ide/ide_internal.h"
 
 #include <errno.h>
+
+#define CMD_NATIVE_MAX_EXT 0x27
+#define CMD_NATIVE_MAX     0xf8
 
 enum { ON_DISK = 1, ON_CDROM = 2, ON_BOTH = 3 };
 enum { F_EXT = 1, F_MULTIPLE = 2, F_DMA = 4, F_WRITE = 8, F_VERIFY = 16 };
@@ -59,7 +62,12 @@ static bool address(struct ide_drive *d, unsigned flags, uint64_t *lba, uint32_t
             *lba = ((uint64_t)cylinder * s->heads + head) * s->sectors + sector - 1;
         }
     }
-    return *count <= d->sectors && *lba <= d->sectors - *count;
+    return *count <= ata_sectors(d) && *lba <= ata_sectors(d) - *count;
+}
+
+uint64_t ata_sectors(const struct ide_drive *d)
+{
+    return d->s->set_max && d->s->set_max < d->sectors ? d->s->set_max : d->sectors;
 }
 
 static void cmd_transfer(struct ide_drive *d, unsigned flags)
@@ -68,6 +76,7 @@ static void cmd_transfer(struct ide_drive *d, unsigned flags)
     uint64_t lba;
     uint32_t count;
 
+    ata_power_access(d);
     if ((flags & F_MULTIPLE) && !s->multiple) {
         ide_abort(d);
         return;
@@ -153,6 +162,36 @@ static void cmd_native_max(struct ide_drive *d, unsigned flags)
     s->left = (uint64_t)((uint32_t)s->count[1] << 8 | s->count[0]) * IDE_SECTOR; /* stays */
     ide_show_address(d);
     s->offset = 0;
+    s->native_max_read = s->command;
+    ide_succeed(d);
+}
+
+/*
+ * SET MAX ADDRESS (EXT): the registers name the last sector that the host is to have, and bit 0 of
+ * the count says whether that outlasts a reset. Only right behind the READ NATIVE MAX of its kind:
+ * the same opcode elsewhere sets passwords.
+ */
+static void cmd_set_max(struct ide_drive *d, unsigned flags)
+{
+    struct ide_drive_state *s = d->s;
+    bool keep = s->count[0] & 1;
+    uint64_t last;
+    uint32_t one;
+
+    if (s->native_max_read != (flags & F_EXT ? CMD_NATIVE_MAX_EXT : CMD_NATIVE_MAX)) {
+        ide_abort(d);
+        return;
+    }
+    s->count[0] = 1;
+    s->count[1] = 0;
+    s->set_max = 0;
+    if (!address(d, flags, &last, &one)) {
+        ide_finish_soon(d, ATA_READY | ATA_ERR, ATA_IDNF);
+        return;
+    }
+    s->set_max = last + 1;
+    if (keep)
+        s->set_max_kept = last + 1;
     ide_succeed(d);
 }
 
@@ -172,10 +211,9 @@ static void cmd_initialize_parameters(struct ide_drive *d, unsigned flags)
     ide_succeed(d);
 }
 
-static void cmd_check_power(struct ide_drive *d, unsigned flags)
+static void cmd_power(struct ide_drive *d, unsigned flags)
 {
-    d->s->count[0] = 0xff; /* active or idle */
-    ide_succeed(d);
+    ata_power_command(d);
 }
 
 static void cmd_set_multiple(struct ide_drive *d, unsigned flags)
@@ -295,7 +333,7 @@ static bool trim_list_in_range(const struct ide_drive *d)
     for (uint32_t pos = 0; pos + 8 <= d->s->fill; pos += 8) {
         uint64_t lba, count = trim_entry(d->s, pos, &lba);
 
-        if (count > d->sectors || lba > d->sectors - count)
+        if (count > ata_sectors(d) || lba > ata_sectors(d) - count)
             return false;
     }
     return true;
@@ -332,21 +370,20 @@ static const struct ata_row rows[256] = {
     [0x21] = {cmd_transfer, ON_DISK, 0},
     [0x24] = {cmd_transfer, ON_DISK, F_EXT},
     [0x25] = {cmd_transfer, ON_DISK, F_EXT | F_DMA},
-    [0x27] = {cmd_native_max, ON_DISK, F_EXT},
+    [CMD_NATIVE_MAX_EXT] = {cmd_native_max, ON_DISK, F_EXT},
     [0x29] = {cmd_transfer, ON_DISK, F_EXT | F_MULTIPLE},
     [0x30] = {cmd_transfer, ON_DISK, F_WRITE},
     [0x31] = {cmd_transfer, ON_DISK, F_WRITE},
     [0x34] = {cmd_transfer, ON_DISK, F_EXT | F_WRITE},
     [0x35] = {cmd_transfer, ON_DISK, F_EXT | F_WRITE | F_DMA},
+    [0x37] = {cmd_set_max, ON_DISK, F_EXT},
     [0x39] = {cmd_transfer, ON_DISK, F_EXT | F_WRITE | F_MULTIPLE},
     [0x40] = {cmd_transfer, ON_DISK, F_VERIFY},
     [0x41] = {cmd_transfer, ON_DISK, F_VERIFY},
     [0x42] = {cmd_transfer, ON_DISK, F_EXT | F_VERIFY},
     [0x70 ... 0x7f] = {cmd_success, ON_DISK, 0}, /* SEEK */
     [0x91] = {cmd_initialize_parameters, ON_DISK, 0},
-    [0x94 ... 0x97] = {cmd_success, ON_DISK, 0}, /* power management, old opcodes */
-    [0x98] = {cmd_check_power, ON_DISK, 0},
-    [0x99] = {cmd_success, ON_DISK, 0},
+    [0x94 ... 0x99] = {cmd_power, ON_DISK, 0}, /* old opcodes */
     [0xa0] = {cmd_packet, ON_CDROM, 0},
     [0xa1] = {cmd_identify_packet, ON_BOTH, 0},
     [0xb0] = {cmd_smart, ON_DISK, 0},
@@ -357,15 +394,15 @@ static const struct ata_row rows[256] = {
     [0xc9] = {cmd_transfer, ON_DISK, F_DMA},
     [0xca] = {cmd_transfer, ON_DISK, F_WRITE | F_DMA},
     [0xcb] = {cmd_transfer, ON_DISK, F_WRITE | F_DMA},
-    [0xe0 ... 0xe3] = {cmd_success, ON_BOTH, 0},
-    [0xe5] = {cmd_check_power, ON_BOTH, 0},
-    [0xe6] = {cmd_success, ON_BOTH, 0},
+    [0xe0 ... 0xe3] = {cmd_power, ON_BOTH, 0},
+    [0xe5 ... 0xe6] = {cmd_power, ON_BOTH, 0},
     [0xe7] = {cmd_flush, ON_BOTH, 0},
     [0xea] = {cmd_flush, ON_DISK, 0},
     [0xec] = {cmd_identify, ON_BOTH, 0},
     [0xef] = {cmd_set_features, ON_BOTH, 0},
     [0xf5] = {cmd_success, ON_DISK, 0}, /* SECURITY FREEZE LOCK */
-    [0xf8] = {cmd_native_max, ON_DISK, 0},
+    [CMD_NATIVE_MAX] = {cmd_native_max, ON_DISK, 0},
+    [0xf9] = {cmd_set_max, ON_DISK, 0},
 };
 
 void ata_command(struct ide_drive *d)
@@ -383,6 +420,8 @@ void ata_command(struct ide_drive *d)
     } else {
         ide_abort(d);
     }
+    if (row->run != cmd_native_max)
+        d->s->native_max_read = 0;
 }
 
 bool ata_transfer_in_range(const struct ide_drive *d)
@@ -454,4 +493,5 @@ void ata_power_on(struct ide_drive *d)
     d->s->dma_mode = 5;
     d->s->write_cache = d->s->look_ahead = true;
     d->s->smart_enabled = d->s->smart_autosave = true;
+    d->s->set_max = d->s->set_max_kept;
 }

@@ -38,6 +38,17 @@ void ata_identify_modes(const struct ide_drive *d, uint8_t *sector)
     word(sector, 88, 0x3f | (s->dma_kind == ATA_UDMA ? selected : 0));
 }
 
+/* Words 108-111, and the bits that say so. */
+void ata_identify_wwn(const struct ide_drive *d, uint8_t *sector)
+{
+    if (!d->wwn)
+        return;
+    word(sector, 84, 0x4100);
+    word(sector, 87, 0x4100);
+    for (unsigned n = 0; n < 4; n++)
+        word(sector, 108 + n, (uint32_t)(d->wwn >> (48 - 16 * n)) & 0xffff);
+}
+
 void ata_checksum(uint8_t *sector)
 {
     uint8_t sum = 0;
@@ -52,6 +63,7 @@ void ata_identify(struct ide_drive *d)
     const struct ide_drive_state *s = d->s;
     uint8_t *p = d->s->buffer;
     uint32_t chs = (uint32_t)s->cylinders * s->heads * s->sectors;
+    uint64_t sectors = ata_sectors(d);
 
     memset(p, 0, IDE_SECTOR);
     word(p, 0, 0x0040);
@@ -77,7 +89,7 @@ void ata_identify(struct ide_drive *d)
     word(p, 56, s->sectors);
     dword(p, 57, chs);
     word(p, 59, s->multiple ? 0x0100u | s->multiple : 0);
-    dword(p, 60, d->sectors > 0x0fffffff ? 0x0fffffff : (uint32_t)d->sectors);
+    dword(p, 60, sectors > 0x0fffffff ? 0x0fffffff : (uint32_t)sectors);
     if (d->block && !block_read_only(d->block)) {
         word(p, 69, 1u << 14); /* trimmed sectors read the same each time */
         word(p, 105, IDE_BUFFER / IDE_SECTOR);
@@ -86,16 +98,18 @@ void ata_identify(struct ide_drive *d)
     word(p, 80, 0xf0);
     word(p, 81, 0x16);
     word(p, 106, 0x6000); /* one logical sector in a physical one */
-    /* NOP, write cache, SMART; LBA48, FLUSH CACHE (EXT); then the same as enabled now. */
-    word(p, 82, 0x4021);
+    /* NOP, host protected area, write cache, power management, SMART; LBA48, FLUSH CACHE (EXT);
+     * then the same as enabled now. */
+    word(p, 82, 0x4429);
     word(p, 83, 0x7400);
     word(p, 84, 0x4000);
-    word(p, 85, 0x4000u | (s->write_cache ? 0x20u : 0) | (s->smart_enabled ? 1u : 0));
+    word(p, 85, 0x4408u | (s->write_cache ? 0x20u : 0) | (s->smart_enabled ? 1u : 0));
     word(p, 86, 0x3400);
     word(p, 87, 0x4000);
     word(p, 93, 0x6001);
-    dword(p, 100, (uint32_t)d->sectors);
-    dword(p, 102, (uint32_t)(d->sectors >> 32));
+    ata_identify_wwn(d, p);
+    dword(p, 100, (uint32_t)sectors);
+    dword(p, 102, (uint32_t)(sectors >> 32));
     p[510] = 0xa5;
     ata_checksum(p);
     ide_reply_pio(d, IDE_SECTOR);

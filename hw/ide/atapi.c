@@ -51,6 +51,7 @@ void atapi_identify(struct ide_drive *d)
     put_le16(p + 2 * 71, 30);
     put_le16(p + 2 * 72, 30);
     put_le16(p + 2 * 80, 0x1e);
+    ata_identify_wwn(d, p);
     ide_reply_pio(d, IDE_SECTOR);
 }
 

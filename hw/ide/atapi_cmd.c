@@ -133,11 +133,9 @@ static void read_12(struct ide_drive *d)
     atapi_read(d, be32_at(d->s->packet + 2), be32_at(d->s->packet + 6), false);
 }
 
-static void read_cd(struct ide_drive *d)
+static void read_cd_blocks(struct ide_drive *d, uint32_t lba, uint32_t count)
 {
     const uint8_t *packet = d->s->packet;
-    uint32_t lba = be32_at(packet + 2);
-    uint32_t count = (uint32_t)packet[6] << 16 | be16_at(packet + 7);
 
     if (!count) {
         atapi_ok(d);
@@ -157,6 +155,34 @@ static void read_cd(struct ide_drive *d)
         invalid_field(d);
         break;
     }
+}
+
+static void read_cd(struct ide_drive *d)
+{
+    const uint8_t *packet = d->s->packet;
+
+    read_cd_blocks(d, be32_at(packet + 2), (uint32_t)packet[6] << 16 | be16_at(packet + 7));
+}
+
+/* The block at a minute, second and frame; false: there is none such. */
+static bool msf_to_lba(const uint8_t *at, uint32_t *lba)
+{
+    uint32_t frame = (at[0] * 60u + at[1]) * 75 + at[2];
+
+    *lba = frame - 150;
+    return at[1] < 60 && at[2] < 75 && frame >= 150;
+}
+
+/* From one time to another, which is not read any more. */
+static void read_cd_msf(struct ide_drive *d)
+{
+    const uint8_t *packet = d->s->packet;
+    uint32_t start, end;
+
+    if (msf_to_lba(packet + 3, &start) && msf_to_lba(packet + 6, &end) && start <= end)
+        read_cd_blocks(d, start, end - start);
+    else
+        invalid_field(d);
 }
 
 static void seek_10(struct ide_drive *d)
@@ -243,6 +269,7 @@ static const struct packet_row rows[256] = {
     [0x5a] = {atapi_mode_sense, 0},
     [0xa8] = {read_12, F_MEDIUM},
     [0xad] = {atapi_read_dvd_structure, F_MEDIUM},
+    [0xb9] = {read_cd_msf, F_MEDIUM},
     [0xbb] = {succeed, 0}, /* SET CD SPEED */
     [0xbd] = {mechanism_status, 0},
     [0xbe] = {read_cd, F_MEDIUM},
@@ -271,5 +298,7 @@ void atapi_command(struct ide_drive *d)
         atapi_error(d, SENSE_NOT_READY, ASC_MEDIUM_NOT_PRESENT, 0);
         return;
     }
+    if (row->flags & F_MEDIUM)
+        ata_power_access(d);
     row->run(d);
 }

@@ -62,6 +62,12 @@ static const struct state_field drive_fields[] = {
     STATE_FIELD(D, smart_count, .max = SMART_LOG_ENTRIES),
     STATE_FIELD(D, smart_last, .max = SMART_LOG_ENTRIES - 1),
     STATE_ARRAY(D, smart_test),
+    STATE_FIELD(D, power, .since = 2, .max = POWER_STANDBY),
+    STATE_FIELD(D, standby_timer, .since = 2),
+    STATE_FIELD(D, used_at, .since = 2),
+    STATE_FIELD(D, set_max, .since = 2),
+    STATE_FIELD(D, set_max_kept, .since = 2, .flags = STATE_KEEP),
+    STATE_FIELD(D, native_max_read, .since = 2),
     STATE_ARRAY(D, packet),
     STATE_FIELD(D, packet_dma),
     STATE_FIELD(D, raw),
@@ -98,7 +104,7 @@ static const char *drive_check(const void *state)
 }
 
 const struct state_desc ide_drive_desc =
-    STATE_DESC("ide-drive", 1, struct ide_drive_state, drive_fields, drive_check);
+    STATE_DESC("ide-drive", 2, struct ide_drive_state, drive_fields, drive_check);
 
 #define C struct ide_channel_state
 static const struct state_field channel_fields[] = {
@@ -291,6 +297,7 @@ static int drive_create(struct ide *ide, unsigned n, const struct ide_unit_confi
     d->channel = &ide->channel[n / 2];
     d->index = n;
     d->kind = config->kind;
+    d->wwn = config->wwn;
     d->work = (struct loop_work){.run = ide_kick_run, .opaque = d};
     /*
      * These are what guests have seen from the device model before us: file system tables and

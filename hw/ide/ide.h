@@ -22,6 +22,7 @@ struct ide_unit_config {
     const char *serial;   /* NULL: "QM00001" ... "QM00004"; at most 20 characters */
     const char *model;    /* NULL: "QEMU HARDDISK" or "QEMU DVD-ROM"; at most 40 */
     const char *firmware; /* NULL: "2.5+"; at most 8 */
+    uint64_t wwn;         /* world wide name; 0: none is shown */
 };
 
 struct ide_config {

@@ -67,6 +67,9 @@ enum ata_dma_kind { ATA_PIO_ONLY, ATA_SWDMA, ATA_MWDMA, ATA_UDMA, ATA_DMA_KINDS 
 
 #define SMART_LOG_ENTRIES 21
 
+/* What CHECK POWER MODE tells apart. */
+enum ata_power { POWER_IDLE, POWER_STANDBY };
+
 struct ide_drive_state {
     /* The task file: [0] what was written last, [1] what was there before (HOB). */
     uint8_t features[2], count[2], lba_low[2], lba_mid[2], lba_high[2];
@@ -91,6 +94,10 @@ struct ide_drive_state {
     uint8_t smart_count;                   /* entries in the self-test log */
     uint8_t smart_last;                    /* index of the latest */
     uint8_t smart_test[SMART_LOG_ENTRIES]; /* sub-command of each */
+    uint8_t power, standby_timer;          /* the second as STANDBY and IDLE gave it */
+    uint64_t used_at;                      /* guest time of the last access to the disk */
+    uint64_t set_max, set_max_kept;        /* sectors; 0: all. The second is from power-on on */
+    uint8_t native_max_read;               /* opcode of READ NATIVE MAX, when it came last */
 
     /* A CD-ROM drive. */
     uint8_t packet[12];
@@ -135,6 +142,7 @@ struct ide_drive {
     struct ide_drive_state *s;
     char serial[21], model[41], firmware[9];
     uint64_t sectors; /* of a disk */
+    uint64_t wwn;     /* 0: none */
     struct ide_geometry geometry;
 
     /* What is going on in the host; can be built again from the state. */
@@ -244,15 +252,22 @@ void ata_command(struct ide_drive *d);
 bool ata_phase_possible(const struct ide_drive *d);
 /* Whether [offset, offset + left) lies in the image. */
 bool ata_transfer_in_range(const struct ide_drive *d);
+/* Sectors that the host may use: all but those that SET MAX has hidden. */
+uint64_t ata_sectors(const struct ide_drive *d);
 /* Multiple mode and geometry as after power-on; then the transfer mode and switches too. */
 void ata_settings_reset(struct ide_drive *d);
 void ata_power_on(struct ide_drive *d);
 void ata_trim_step(struct ide_drive *d);
 
+/* ata_power.c: the power management feature set; access: the disk is needed. */
+void ata_power_command(struct ide_drive *d);
+void ata_power_access(struct ide_drive *d);
+
 /* ata_identify.c, ata_smart.c */
 void ata_identify(struct ide_drive *d);
 void ata_identify_string(uint8_t *sector, unsigned word, const char *text, unsigned length);
 void ata_identify_modes(const struct ide_drive *d, uint8_t *sector);
+void ata_identify_wwn(const struct ide_drive *d, uint8_t *sector);
 void ata_smart(struct ide_drive *d);
 void ata_checksum(uint8_t *sector);
 

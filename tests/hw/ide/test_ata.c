@@ -269,7 +269,7 @@ static void test_chs_addressing_follows_the_translation(void **state)
     assert_int_equal(rig_simple(r, 0x91, 0, 0), BAD); /* no sectors on a track */
 }
 
-static void test_ranges_are_checked_in_64_bits(void **state)
+static void test_cve_2008_0928_ranges_are_checked_in_64_bits(void **state)
 {
     struct rig *r = *state;
     static const struct {
@@ -326,6 +326,7 @@ static void test_non_data_commands(void **state)
         assert_int_equal(rig_simple(r, aborted[i], 0, 1), BAD);
         assert_int_equal(in(r, 1), ATA_ABRT);
     }
+    assert_int_equal(rig_simple(r, 0xe1, 0, 0), OK);
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(rig_simple(r, i ? 0x98 : 0xe5, 0, 0), OK);
         assert_int_equal(in(r, 2), 0xff);
@@ -445,7 +446,7 @@ int main(void)
         RIG(test_pio_write_commands),
         RIG(test_data_port_widths),
         RIG(test_chs_addressing_follows_the_translation),
-        RIG(test_ranges_are_checked_in_64_bits),
+        RIG(test_cve_2008_0928_ranges_are_checked_in_64_bits),
         RIG(test_non_data_commands),
         RIG(test_identify_packet_refused_with_signature),
         RIG(test_read_native_max),

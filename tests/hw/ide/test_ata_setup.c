@@ -30,7 +30,7 @@ static void test_identify_device(void **state)
     assert_int_equal(w[49], 0x0b00);
     assert_int_equal(w[53], 7);
     assert_int_equal(w[60] | (uint32_t)w[61] << 16, RIG_DISK_SECTORS);
-    assert_int_equal(w[82], 0x4021);
+    assert_int_equal(w[82], 0x4429);
     assert_int_equal(w[83], 0x7400);
     assert_int_equal(w[85] & 0x20, 0x20);
     assert_int_equal(w[88], 0x203f);
@@ -296,7 +296,7 @@ static void test_trim_list_bounds(void **state)
     assert_int_equal(in(r, 7), BAD);
 }
 
-static void test_read_only_disk_aborts_writes(void **state)
+static void test_cve_2015_7311_read_only_disk_aborts_writes(void **state)
 {
     struct machine m;
     struct block_ram ram;
@@ -437,7 +437,7 @@ int main(void)
         RIG(test_cve_2015_6855_commands_by_kind_of_drive),
         RIG(test_data_set_management),
         RIG(test_trim_list_bounds),
-        RIG(test_read_only_disk_aborts_writes),
+        RIG(test_cve_2015_7311_read_only_disk_aborts_writes),
         RIG(test_large_disk_words_are_clamped),
         RIG(test_geometry_guess),
         RIG(test_geometry_of_empty_disks),

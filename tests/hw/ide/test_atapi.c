@@ -195,6 +195,24 @@ static void test_read_cd_raw_sectors(void **state)
     refused(r, CDB(0xbe, 0, 0, 0, 0, 50, 0, 0, 1, 0x20), BAD_FIELD);
 }
 
+static void test_read_cd_msf(void **state)
+{
+    struct rig *r = *state;
+
+    /* 00:02:05 is block 5; the end is not read. */
+    assert_int_equal(good(r, CDB(0xb9, 0, 0, 0, 2, 5, 0, 2, 7, 0x10)), 2 * 2048);
+    blocks_hold(reply, 5, 2);
+    assert_int_equal(good(r, CDB(0xb9, 0, 0, 0, 2, 5, 0, 2, 6, 0xf8)), 2352);
+    assert_int_equal(reply[14], 5);
+    blocks_hold(reply + 16, 5, 1);
+    assert_int_equal(good(r, CDB(0xb9, 0, 0, 0, 2, 5, 0, 2, 5, 0x10)), 0);
+    refused(r, CDB(0xb9, 0, 0, 0, 2, 7, 0, 2, 5, 0x10), BAD_FIELD);
+    refused(r, CDB(0xb9, 0, 0, 0, 1, 74, 0, 2, 5, 0x10), BAD_FIELD); /* before block 0 */
+    refused(r, CDB(0xb9, 0, 0, 0, 60, 0, 9, 2, 5, 0x10), BAD_FIELD);
+    refused(r, CDB(0xb9, 0, 0, 0, 2, 0, 0, 2, 75, 0x10), BAD_FIELD);
+    refused(r, CDB(0xb9, 0, 0, 0, 2, 0, 255, 59, 74, 0x10), BAD_LBA);
+}
+
 static void test_cve_2020_29443_no_sentinel_addresses(void **state)
 {
     struct rig *r = *state;
@@ -312,9 +330,9 @@ static void test_non_data_commands(void **state)
 static void test_unknown_opcodes_are_illegal_whatever_the_medium(void **state)
 {
     struct rig *r = *state;
-    static const uint8_t known[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28,
-                                    0x2b, 0x35, 0x42, 0x43, 0x46, 0x4a, 0x51,
-                                    0x52, 0x5a, 0xa8, 0xad, 0xbb, 0xbd, 0xbe};
+    static const uint8_t known[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0x2b,
+                                    0x35, 0x42, 0x43, 0x46, 0x4a, 0x51, 0x52, 0x5a,
+                                    0xa8, 0xad, 0xb9, 0xbb, 0xbd, 0xbe};
 
     ide_cd_eject(r->ide, 2, true);
     for (unsigned op = 0; op < 256; op++)
@@ -382,6 +400,7 @@ int main(void)
         CD(test_read_by_pio),
         CD(test_read_by_dma),
         CD(test_read_cd_raw_sectors),
+        CD(test_read_cd_msf),
         CD(test_cve_2020_29443_no_sentinel_addresses),
         CD(test_ranges_do_not_wrap_in_32_bits),
         CD(test_cve_2015_5154_data_port_after_the_end),
