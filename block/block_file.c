@@ -202,7 +202,7 @@ int block_file_open_fd(struct block **out, int fd, const char *name,
         rc = block_refuse(error, error_size, -ENOMEM, "image %s: out of memory", name);
         goto fail;
     }
-    rc = block_file_lock(file, true, error, error_size);
+    rc = options->lock_later ? 0 : block_file_lock(file, true, error, error_size);
     if (rc)
         goto fail;
     if (is_direct(options->cache))

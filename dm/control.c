@@ -9,6 +9,7 @@
 
 #include "dm/control_block.h"
 #include "dm/dm.h"
+#include "dm/drives.h"
 #include "dm/frontend.h"
 #include "dm/log.h"
 #include "dm/machine.h"
@@ -404,6 +405,8 @@ const struct qmp_ops control_ops = {
     .each_block = control_each_block,
     .eject = control_eject,
     .insert = control_insert,
+    .tray = control_tray,
+    .block_resize = drives_resize,
     .log_dirty = log_dirty,
     .save = save,
     .load = load,

@@ -13,15 +13,19 @@
 static void add_stats(struct qmp_block *b, const struct block *block)
 {
     const struct block_stats *s = block_stats(block);
+    enum block_cache cache = block_cache_mode(block);
 
     b->size = block_size(block);
     b->read_only = block_read_only(block);
+    b->direct = cache == BLOCK_CACHE_NONE || cache == BLOCK_CACHE_DIRECTSYNC;
+    b->unsafe = cache == BLOCK_CACHE_UNSAFE;
     b->stats = (struct qmp_block_stats){
         .read_bytes = s->rd_bytes,
         .write_bytes = s->wr_bytes,
         .read_ops = s->rd_operations,
         .write_ops = s->wr_operations,
         .flush_ops = s->flush_operations,
+        .unmap_ops = s->discard_operations,
     };
 }
 
@@ -78,6 +82,21 @@ static int find_removable(struct dm *dm, const char *drive, struct qmp_error *er
     return -ENODEV;
 }
 
+static bool is_floppy(struct dm *dm, int drive)
+{
+    return dm->config->drive[drive].bus == CONFIG_BUS_FLOPPY;
+}
+
+/* What a drive says whose door the guest has locked; the guest has been asked to open it. */
+static int is_locked(const char *drive, struct qmp_error *err)
+{
+    qmp_fail(err, QMP_GENERIC_ERROR,
+             "Device '%s' is locked and force was not specified, wait for tray to open and try "
+             "again",
+             drive);
+    return -EBUSY;
+}
+
 int control_eject(void *opaque, const char *drive, bool force, struct qmp_error *err)
 {
     struct dm *dm = opaque;
@@ -86,14 +105,36 @@ int control_eject(void *opaque, const char *drive, bool force, struct qmp_error 
 
     if (i < 0)
         return i;
-    /* libxl gives up at the first error, so a tray that the guest has locked opens all the same. */
-    if (dm->config->drive[i].bus == CONFIG_BUS_FLOPPY)
+    if (is_floppy(dm, i))
         rc = fdc_change_medium(dm->machine->fdc, dm->config->drive[i].unit, NULL);
     else
-        rc = ide_cd_eject(dm->machine->ide, dm->config->drive[i].unit, true);
+        rc = ide_cd_eject(dm->machine->ide, dm->config->drive[i].unit, force);
+    if (rc == -EBUSY)
+        return is_locked(drive, err);
     if (!rc)
         backends_forget_drive(&dm->drive[i]);
     return rc;
+}
+
+/* The door of a CD-ROM drive, before another medium comes through it. */
+static int open_door(struct dm *dm, unsigned unit, bool force)
+{
+    struct ide_cd_info cd = {0};
+
+    if (ide_cd_info(dm->machine->ide, unit, &cd) || cd.tray_open)
+        return 0;
+    return ide_cd_eject(dm->machine->ide, unit, force);
+}
+
+static int put_medium(struct dm *dm, int drive, struct block *block, bool force)
+{
+    unsigned unit = dm->config->drive[drive].unit;
+    int rc;
+
+    if (is_floppy(dm, drive))
+        return fdc_change_medium(dm->machine->fdc, unit, block);
+    rc = open_door(dm, unit, force);
+    return rc ? rc : ide_cd_insert(dm->machine->ide, unit, block);
 }
 
 int control_insert(void *opaque, const char *drive, const struct qmp_medium *medium,
@@ -102,33 +143,42 @@ int control_insert(void *opaque, const char *drive, const struct qmp_medium *med
     struct dm *dm = opaque;
     int i = find_removable(dm, drive, err);
     struct dm_drive fresh = {0};
-    char text[200];
+    char text[400] = "";
     int rc;
 
     if (i < 0) {
         close(medium->fd);
         return i;
     }
-    rc =
-        backends_open_medium(dm, medium, dm->config->drive[i].readonly, &fresh, text, sizeof(text));
-    if (rc) {
-        if (fresh.block)
-            block_close(fresh.block);
-        backends_forget_drive(&fresh);
+    rc = backends_open_medium(dm, medium, (unsigned)i, &fresh, text, sizeof(text));
+    if (rc)
         qmp_fail(err, QMP_GENERIC_ERROR, "%s", text);
-        return rc;
-    }
-    if (dm->config->drive[i].bus == CONFIG_BUS_FLOPPY)
-        rc = fdc_change_medium(dm->machine->fdc, dm->config->drive[i].unit, fresh.block);
     else
-        rc = ide_cd_insert(dm->machine->ide, dm->config->drive[i].unit, fresh.block);
+        rc = put_medium(dm, i, fresh.block, medium->force);
     if (rc) {
         block_close(fresh.block);
         backends_forget_drive(&fresh);
-        return rc;
+        return rc == -EBUSY && !text[0] ? is_locked(drive, err) : rc;
     }
-    fresh.block = NULL; /* the drive's now */
     backends_forget_drive(&dm->drive[i]);
-    dm->drive[i] = fresh;
+    dm->drive[i].file = fresh.file;
+    dm->drive[i].format = fresh.format;
     return 0;
+}
+
+int control_tray(void *opaque, const char *drive, bool open, bool force, struct qmp_error *err)
+{
+    struct dm *dm = opaque;
+    int i = find_removable(dm, drive, err);
+
+    if (i < 0)
+        return i;
+    if (is_floppy(dm, i)) {
+        qmp_fail(err, QMP_GENERIC_ERROR, "Device '%s' does not have a tray", drive);
+        return -EINVAL;
+    }
+    /* As when the guest opens it: the medium is out then, and does not come back by closing. */
+    if (open)
+        return control_eject(opaque, drive, force, err);
+    return ide_cd_close_tray(dm->machine->ide, dm->config->drive[i].unit);
 }

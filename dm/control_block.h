@@ -9,5 +9,6 @@ void control_each_block(void *dm, void (*each)(void *to, const struct qmp_block 
 int control_eject(void *dm, const char *drive, bool force, struct qmp_error *err);
 int control_insert(void *dm, const char *drive, const struct qmp_medium *medium,
                    struct qmp_error *err);
+int control_tray(void *dm, const char *drive, bool open, bool force, struct qmp_error *err);
 
 #endif

@@ -26,6 +26,8 @@ struct machine_pv;
 
 /* An image that the command line or QMP has opened, by the index of its -drive. */
 struct dm_drive {
+    struct dm *dm;
+    const char *id;
     struct block *block; /* until the machine takes it */
     char *file;          /* as the toolstack named it: for query-block */
     char *format;
@@ -48,6 +50,7 @@ struct dm {
 
     /* back ends */
     struct chardev *serial[CONFIG_SERIAL_MAX];
+    struct block_servers *servers;
     struct dm_drive drive[CONFIG_DRIVE_MAX];
     struct net *net[CONFIG_NETDEV_MAX];    /* by the index of its -netdev */
     struct net *loose_net[CONFIG_NIC_MAX]; /* of cards without one */
@@ -75,6 +78,7 @@ struct dm {
     struct loop_waker stop_waker;
     struct loop_work stop_check;
     struct loop_work sleep_work; /* S3 after the answer */
+    struct loop_work io_error_work; /* an error of a disk stops the guest */
 };
 
 /* ---- start.c -------------------------------------------------------------------------------- */
@@ -88,11 +92,11 @@ int dm_run_probe(const struct config *config);
 
 /* Each logs its cause on failure. Return 0 or -errno. */
 int backends_open_serial(struct dm *dm);
-int backends_open_drives(struct dm *dm);
+int backends_open_drives(struct dm *dm); /* drives.c */
 int backends_open_qmp(struct dm *dm);
 void backends_close(struct dm *dm);
-/* Opens a medium for a CD-ROM or floppy drive; `fd` is closed. */
-int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, bool read_only,
+/* drives.c: opens a medium for the drive of this index; its `fd` is closed. */
+int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, unsigned drive,
                          struct dm_drive *out, char *err, size_t err_size);
 void backends_forget_drive(struct dm_drive *drive);
 

@@ -18,6 +18,7 @@
 
 #include "dm/device.h"
 #include "dm/dm.h"
+#include "dm/drives.h"
 #include "dm/log.h"
 #include "dm/machine.h"
 #include "dm/machine_pv.h"
@@ -132,11 +133,26 @@ void life_end(struct dm *dm, int code)
 
 /* ---- running and standing -------------------------------------------------------------------- */
 
+/* The images are this machine's from here on; requests that their errors have stopped go on. */
+static int take_disks(struct dm *dm)
+{
+    int rc = drives_lock(dm, true);
+
+    if (!rc && dm->run_state == QMP_STATE_IO_ERROR)
+        drives_retry(dm);
+    return rc;
+}
+
 int life_cont(struct dm *dm)
 {
+    int rc;
+
     if (dm->run_state == QMP_STATE_RUNNING || dm->run_state == QMP_STATE_SHUTDOWN ||
         dm->run_state == QMP_STATE_SUSPENDED)
         return 0;
+    rc = take_disks(dm);
+    if (rc)
+        return rc;
     loop_guest_clock_start(dm->env.loop);
     dm->run_state = dm->state->suspended ? QMP_STATE_SUSPENDED : QMP_STATE_RUNNING;
     ioreq_start(dm->ioreq);
@@ -175,17 +191,36 @@ static void work_done(void *opaque)
         loop_defer(dm->env.loop, &dm->stop_check);
 }
 
+/* No request of the guest is looked at from here on; what is in flight goes on. */
+static void halt(struct dm *dm, enum qmp_run_state state)
+{
+    ioreq_stop(dm->ioreq);
+    machine_pv_set_running(dm->pv, false);
+    loop_guest_clock_stop(dm->env.loop);
+    dm->run_state = state;
+    qmp_event(dm->qmp, "STOP", NULL);
+}
+
+/* After werror=stop and its like: until `cont`, or until the machine is wanted quiescent. */
+static void io_error(void *opaque)
+{
+    struct dm *dm = opaque;
+
+    if (dm->run_state == QMP_STATE_RUNNING)
+        halt(dm, QMP_STATE_IO_ERROR);
+    else if (dm->run_state != QMP_STATE_IO_ERROR)
+        drives_give_up(dm);
+}
+
 void life_stop(struct dm *dm, void (*done)(void *opaque), void *opaque)
 {
     struct stop_waiter *w = calloc(1, sizeof(*w));
 
-    if (dm->run_state == QMP_STATE_RUNNING || dm->run_state == QMP_STATE_SUSPENDED) {
-        ioreq_stop(dm->ioreq);
-        machine_pv_set_running(dm->pv, false);
-        loop_guest_clock_stop(dm->env.loop);
+    if (dm->run_state == QMP_STATE_RUNNING || dm->run_state == QMP_STATE_SUSPENDED)
+        halt(dm, QMP_STATE_PAUSED);
+    else if (dm->run_state == QMP_STATE_IO_ERROR)
         dm->run_state = QMP_STATE_PAUSED;
-        qmp_event(dm->qmp, "STOP", NULL);
-    }
+    drives_give_up(dm);
     if (!w) {
         /* No memory for the note: wait here instead of telling a lie. */
         while (in_flight(dm))
@@ -273,7 +308,10 @@ int life_save(struct dm *dm, int fd, char *err)
         return rc;
     }
     dm->state->guest_clock = loop_now(dm->env.loop, CLOCK_GUEST);
-    return savefile_write_fd(dm->env.arena, fd, err);
+    rc = savefile_write_fd(dm->env.arena, fd, err);
+    if (!rc)
+        drives_lock(dm, false); /* whoever goes on with this state; or we, at `cont` */
+    return rc;
 }
 
 int life_load(struct dm *dm, int fd, char *err)
@@ -304,6 +342,7 @@ int life_init(struct dm *dm)
     dm->run_state = QMP_STATE_PRELAUNCH;
     dm->stop_check = (struct loop_work){.run = check_stopped, .opaque = dm};
     dm->sleep_work = (struct loop_work){.run = go_to_sleep, .opaque = dm};
+    dm->io_error_work = (struct loop_work){.run = io_error, .opaque = dm};
     dm->stop_waker = (struct loop_waker){.woken = work_done, .opaque = dm};
     loop_waker_add(dm->env.loop, &dm->stop_waker);
     loop_guest_clock_stop(dm->env.loop);

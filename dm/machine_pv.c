@@ -115,6 +115,7 @@ static int open_image(struct dm *dm, const struct qdisk_image *image, struct blo
 {
     struct block_options options = {
         .workers = dm->env.workers,
+        .servers = dm->servers,
         .format = image->format,
         .read_only = image->read_only,
         .discard = image->discard,

@@ -48,6 +48,8 @@ static int services_up(struct dm *dm)
     if (!rc)
         rc = input_create(&dm->input);
     if (!rc)
+        rc = block_servers_create(&dm->servers, dm->env.loop);
+    if (!rc)
         rc = qmp_create(&dm->qmp, dm->env.loop, &control_ops, dm);
     if (rc)
         log_error("cannot set up the event loop and its services: %s", strerror(-rc));
@@ -58,6 +60,7 @@ static void services_down(struct dm *dm)
 {
     device_list_destroy(dm->env.devices);
     workers_destroy(dm->env.workers);
+    block_servers_destroy(dm->servers);
     if (dm->qmp)
         qmp_destroy(dm->qmp);
     control_fini(dm);

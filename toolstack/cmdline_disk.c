@@ -256,12 +256,25 @@ static void check_fdset(struct parser *p, const char *file)
     fail(p, "'%.60s': there is no -add-fd with set=%u", file, (unsigned)set);
 }
 
+/* For drives that no -drive describes. */
+static void drive_defaults(struct parser *p, unsigned index)
+{
+    struct config_drive *drive = &p->config->drive[index];
+
+    if (drive->format_name)
+        return;
+    drive->format_name = "raw";
+    drive->lock = true;
+    drive->werror = CONFIG_IO_ERROR_ENOSPC;
+}
+
 void drives_finish(struct parser *p)
 {
     const struct config *c = p->config;
 
     for (unsigned i = 0; i < c->drive_count && !p->err; i++) {
         set_context(p, p->drive[i].option, p->drive[i].text);
+        drive_defaults(p, i);
         name_drive(p, i);
         check_fdset(p, c->drive[i].file);
         if (c->drive[i].bus == CONFIG_BUS_NONE)

@@ -18,44 +18,60 @@ static const char drive_hint[] =
 
 /*
  * A file as QEMU understands it: what stands before a ':' that comes before every '/' is a
- * protocol. Returns the path, or NULL after a failure.
+ * protocol. Returns the path or address, or NULL after a failure.
  */
 static const char *check_file(struct parser *p, const char *file)
 {
+    static const char *const protocols[] = {
+        "nbd:",   "nbd+tcp:", "nbd+unix:", "rbd:", "iscsi:",  "http:",
+        "https:", "ftp:",     "ftps:",     "ssh:", "gluster:"};
     size_t n = strcspn(file, ":/");
     const char *rest;
 
     if (file[n] != ':' || starts_with(file, "file:", &rest))
         return file[n] == ':' ? rest : file;
+    for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+        if (starts_with(file, protocols[i], &rest))
+            return file;
     fail(p,
-         "not built yet: images by way of '%.*s:'; accepted: a file or block device (a path with a "
-         "colon in its first part is written ./NAME)",
+         "images by way of '%.*s:' are not supported; accepted: a file or block device (a path "
+         "with a colon in its first part is written ./NAME), nbd:HOST:PORT, nbd:unix:PATH, "
+         "nbd+unix:///NAME?socket=PATH, and rbd:, iscsi:, http:, ftp:, ssh: and gluster: as "
+         "qemu-nbd takes them",
          (int)(n < 40 ? n : 40), file);
     return NULL;
 }
 
+/* The formats that qemu-nbd serves; libxl says vpc for xl's vhd. */
 static void drive_format(struct parser *p, struct config_drive *drive, const char *format)
 {
-    static const char *const later[] = {"qcow", "qcow2", "vpc",   "vhd", "vhdx",     "vmdk",
-                                        "qed",  "vdi",   "cloop", "dmg", "parallels"};
+    static const char *const served[] = {"qcow", "qcow2", "vpc",   "vhd", "vhdx",     "vmdk",
+                                         "qed",  "vdi",   "cloop", "dmg", "parallels"};
 
     drive->format = CONFIG_FORMAT_RAW;
+    drive->format_name = "raw";
     if (!format || !strcmp(format, "raw"))
         return;
     if (!strcmp(format, "host_device") || !strcmp(format, "host_cdrom")) {
         drive->format = CONFIG_FORMAT_HOST_DEVICE;
+        drive->format_name = "host_device";
         return;
     }
-    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-        if (!strcmp(format, later[i])) {
-            fail(p, "format=%s is not built yet; accepted: raw, host_device", format);
+    for (size_t i = 0; i < sizeof(served) / sizeof(served[0]); i++) {
+        if (!strcmp(format, served[i])) {
+            drive->format = CONFIG_FORMAT_SERVED;
+            drive->format_name = served[i];
             return;
         }
     }
     if (!strcmp(format, "quorum") || !strcmp(format, "replication"))
-        fail(p, "COLO (driver=%s) is not supported; accepted: raw, host_device", format);
+        fail(p, "COLO (driver=%s) is not supported; accepted: raw, host_device, qcow2, vpc, vmdk",
+             format);
     else
-        fail(p, "format=%.40s is not known; accepted: raw, host_device", format);
+        fail(p,
+             "format=%.40s is not known; accepted: raw, host_device, qcow, qcow2, vpc, vhd, vhdx, "
+             "vmdk, qed, vdi, cloop, dmg, parallels",
+             format);
 }
 
 static void drive_cache(struct parser *p, struct config_drive *drive, struct keyval *kv)
@@ -66,7 +82,8 @@ static void drive_cache(struct parser *p, struct config_drive *drive, struct key
 
     drive->cache = cache == 5 ? CONFIG_CACHE_NONE : (enum config_cache)cache;
     if (list_bool(p, kv, "cache.direct", false))
-        drive->cache = CONFIG_CACHE_NONE;
+        drive->cache =
+            drive->cache == CONFIG_CACHE_WRITETHROUGH ? CONFIG_CACHE_DIRECTSYNC : CONFIG_CACHE_NONE;
     if (list_bool(p, kv, "cache.no-flush", false))
         drive->cache = CONFIG_CACHE_UNSAFE;
 }
@@ -77,12 +94,13 @@ static void drive_details(struct parser *p, struct config_drive *drive, struct k
     static const char *const discards[] = {"off", "ignore", "on", "unmap", NULL};
     static const char *const werrors[] = {"report", "ignore", "stop", "enospc", NULL};
     static const char *const rerrors[] = {"report", "ignore", "stop", NULL};
+    static const char *const lockings[] = {"auto", "on", "off", NULL};
     const char *serial = list_string(p, kv, "serial");
     int werror = list_choice(p, kv, "werror", 3, werrors);
 
     drive->discard = list_choice(p, kv, "discard", 0, discards) >= 2;
-    /* "enospc" stops on a full disk only; a guest under Xen is never stopped for that. */
-    drive->werror = werror == 3 ? CONFIG_IO_ERROR_REPORT : (enum config_io_error)werror;
+    drive->lock = list_choice(p, kv, "file.locking", 0, lockings) != 2;
+    drive->werror = (enum config_io_error)werror;
     drive->rerror = (enum config_io_error)list_choice(p, kv, "rerror", 0, rerrors);
     drive->serial = serial ? keep(p, serial) : NULL;
     drive->cyls = (unsigned)list_uint(p, kv, "cyls", 0, 1, 65535);
@@ -93,7 +111,7 @@ static void drive_details(struct parser *p, struct config_drive *drive, struct k
         fail(p, "cyls, heads and secs are accepted together only");
     if (list_bool(p, kv, "snapshot", false) || list_bool(p, kv, "copy-on-read", false))
         fail(p, "snapshot and copy-on-read are not supported; accepted: off");
-    list_ignore(kv, "aio detect-zeroes trans boot file.locking auto-read-only node-name");
+    list_ignore(kv, "aio detect-zeroes trans boot auto-read-only node-name");
 }
 
 /* if=, and the wanted unit by index= or bus= and unit=. */
@@ -201,10 +219,6 @@ void option_drive(struct parser *p, const char *value)
         drive_details(p, drive, &kv);
         drive_id(p, drive, list_string(p, &kv, "id"));
         list_close(p, &kv, drive_keys);
-        if (drive->cache != CONFIG_CACHE_WRITEBACK && drive->cache != CONFIG_CACHE_UNSAFE)
-            notice(p, true, "served as cache=writeback; the guest's flushes are honoured");
-        if (drive->werror != CONFIG_IO_ERROR_REPORT || drive->rerror != CONFIG_IO_ERROR_REPORT)
-            notice(p, true, "errors are always reported to the guest");
         if (!p->err && !format && !driver && drive->file)
             notice(p, true, "no format= is given; the image is taken as raw, it is never probed");
     }

@@ -129,8 +129,12 @@ enum config_drive_bus {
     CONFIG_BUS_FLOPPY, /* unit 0..1 */
 };
 enum config_media { CONFIG_MEDIA_DISK, CONFIG_MEDIA_CDROM };
-/* Only raw bytes are built; a block device given as host_device differs in nothing but the word. */
-enum config_format { CONFIG_FORMAT_RAW, CONFIG_FORMAT_HOST_DEVICE };
+/* A block device given as host_device differs from raw in nothing but the word. */
+enum config_format {
+    CONFIG_FORMAT_RAW,
+    CONFIG_FORMAT_HOST_DEVICE,
+    CONFIG_FORMAT_SERVED, /* by an NBD server that knows it; format_name says which */
+};
 enum config_cache {
     CONFIG_CACHE_WRITEBACK,    /* page cache, guest flushes are honoured */
     CONFIG_CACHE_WRITETHROUGH, /* every write is flushed */
@@ -138,7 +142,12 @@ enum config_cache {
     CONFIG_CACHE_DIRECTSYNC,   /* O_DIRECT and every write is flushed */
     CONFIG_CACHE_UNSAFE,       /* page cache, guest flushes are ignored */
 };
-enum config_io_error { CONFIG_IO_ERROR_REPORT, CONFIG_IO_ERROR_IGNORE, CONFIG_IO_ERROR_STOP };
+enum config_io_error {
+    CONFIG_IO_ERROR_REPORT,
+    CONFIG_IO_ERROR_IGNORE,
+    CONFIG_IO_ERROR_STOP,
+    CONFIG_IO_ERROR_ENOSPC, /* werror only: STOP when the storage is full, else REPORT */
+};
 
 struct config_drive {
     const char *id;      /* block back-end id, "ide-5632", "ide0-hd0"; never NULL, unique */
@@ -146,11 +155,14 @@ struct config_drive {
     enum config_drive_bus bus;
     unsigned unit; /* see enum config_drive_bus; for IDE: channel = unit / 2, slave = unit % 2 */
     enum config_media media;
-    const char *file; /* path, "/dev/fdset/N" for a descriptor of -add-fd; NULL = empty drive */
+    /* Path, "/dev/fdset/N" for a descriptor of -add-fd, "nbd:..."; NULL = empty drive. */
+    const char *file;
     enum config_format format;
+    const char *format_name; /* "raw", "host_device", "qcow2", "vpc", ...; never NULL */
     enum config_cache cache;
     bool readonly; /* always true for CDROM */
     bool discard;  /* TRIM frees space */
+    bool lock;     /* no other process may write the image */
     enum config_io_error werror, rerror;
     const char *serial;         /* serial number the guest reads, NULL = the drive's own default */
     const char *model;          /* model string the guest reads, NULL = default */

@@ -163,20 +163,65 @@ static struct json_object *eject(struct qmp_call *call)
 }
 
 /* A format is what the toolstack says; without a word it is raw, never guessed from the content. */
-struct json_object *qmp_do_insert(struct qmp_call *call, const char *drive, const char *filename,
-                                  const char *format)
+static struct json_object *insert(struct qmp_call *call, const char *drive, const char *filename,
+                                  const char *format, bool force)
 {
-    struct qmp_medium medium = {.filename = filename, .format = format ? format : "raw"};
+    struct qmp_medium medium = {
+        .filename = filename, .format = format ? format : "raw", .force = force};
 
     if (!call->ops->insert)
         return qmp_not_built(call);
-    if (strcmp(medium.format, "raw") != 0 && strcmp(medium.format, "host_device") != 0)
-        return qmp_error(call, QMP_GENERIC_ERROR,
-                         "format '%s' is not built in; 'raw' and 'host_device' are", medium.format);
     medium.fd = qmp_open_input(call, filename);
     if (medium.fd < 0)
         return NULL;
     return qmp_result(call, call->ops->insert(call->opaque, drive, &medium, &call->error));
+}
+
+struct json_object *qmp_do_insert(struct qmp_call *call, const char *drive, const char *filename,
+                                  const char *format)
+{
+    return insert(call, drive, filename, format, false);
+}
+
+static struct json_object *tray(struct qmp_call *call, bool open)
+{
+    const char *drive = drive_of(call);
+
+    if (!drive)
+        return NULL;
+    if (!call->ops->tray)
+        return qmp_not_built(call);
+    return qmp_result(call, call->ops->tray(call->opaque, drive, open,
+                                            qmp_arg_bool(call, "force", false), &call->error));
+}
+
+static struct json_object *blockdev_open_tray(struct qmp_call *call)
+{
+    return tray(call, true);
+}
+
+static struct json_object *blockdev_close_tray(struct qmp_call *call)
+{
+    return tray(call, false);
+}
+
+static struct json_object *block_resize(struct qmp_call *call)
+{
+    const char *device = qmp_arg_string(call, "device"), *node = qmp_arg_string(call, "node-name");
+    int64_t size = qmp_arg_int(call, "size", 0);
+    struct qmp_reply *reply;
+
+    if (!device || node)
+        return qmp_error(call, QMP_GENERIC_ERROR,
+                         "'device' must name the drive; drives have no nodes here");
+    if (size <= 0)
+        return qmp_error(call, QMP_GENERIC_ERROR, "'size' must be greater than 0");
+    if (!call->ops->block_resize)
+        return qmp_not_built(call);
+    reply = qmp_later(call, false);
+    if (reply)
+        call->ops->block_resize(call->opaque, device, (uint64_t)size, reply);
+    return NULL;
 }
 
 static struct json_object *blockdev_change_medium(struct qmp_call *call)
@@ -188,8 +233,8 @@ static struct json_object *blockdev_change_medium(struct qmp_call *call)
     if (mode && strcmp(mode, "retain") != 0 && strcmp(mode, "read-only") != 0)
         return qmp_error(call, QMP_GENERIC_ERROR,
                          "read-only-mode '%s' is not possible; 'retain' and 'read-only' are", mode);
-    return qmp_do_insert(call, drive, qmp_arg_string(call, "filename"),
-                         qmp_arg_string(call, "format"));
+    return insert(call, drive, qmp_arg_string(call, "filename"), qmp_arg_string(call, "format"),
+                  qmp_arg_bool(call, "force", false));
 }
 
 /* The old way of changing a medium, and the VNC password as well. */
@@ -290,6 +335,18 @@ const struct qmp_command qmp_media_commands[] = {
     {"query-blockstats", query_blockstats, {{"query-nodes", QMP_BOOL}}, false},
     {"query-chardev", query_chardev, {{NULL, 0}}, false},
     {"eject", eject, {{"device", QMP_STRING}, {"id", QMP_STRING}, {"force", QMP_BOOL}}, false},
+    {"blockdev-open-tray",
+     blockdev_open_tray,
+     {{"device", QMP_STRING}, {"id", QMP_STRING}, {"force", QMP_BOOL}},
+     false},
+    {"blockdev-close-tray",
+     blockdev_close_tray,
+     {{"device", QMP_STRING}, {"id", QMP_STRING}},
+     false},
+    {"block_resize",
+     block_resize,
+     {{"device", QMP_STRING}, {"node-name", QMP_STRING}, {"size", QMP_INT | QMP_REQUIRED}},
+     false},
     {"blockdev-change-medium",
      blockdev_change_medium,
      {{"device", QMP_STRING},

@@ -141,7 +141,8 @@ struct qmp_nic {
 struct qmp_medium {
     int fd;               /* opened O_RDONLY; see the rule on descriptors */
     const char *filename; /* as the client named it: a path or "/dev/fdset/N" */
-    const char *format;   /* "raw" or "host_device" */
+    const char *format;   /* "raw", "host_device", "qcow2", ... */
+    bool force;           /* also when the guest has locked the door */
 };
 
 struct qmp_property {
@@ -224,12 +225,17 @@ struct qmp_ops {
 
     void (*each_block)(void *opaque, void (*each)(void *to, const struct qmp_block *), void *to);
     /*
-     * `drive` is the id of a -drive or of its -device. Eject succeeds on an empty drive and opens
-     * one that the guest has locked. Insert replaces a medium that is in the drive.
+     * `drive` is the id of a -drive or of its -device. Eject succeeds on an empty drive. Insert
+     * replaces a medium that is in the drive. A door that the guest has locked stays closed
+     * without force; the guest is asked to open it.
      */
     int (*eject)(void *opaque, const char *drive, bool force, struct qmp_error *err);
     int (*insert)(void *opaque, const char *drive, const struct qmp_medium *medium,
                   struct qmp_error *err);
+    /* Opens the tray, which is an eject, or closes it. */
+    int (*tray)(void *opaque, const char *drive, bool open, bool force, struct qmp_error *err);
+    /* Another size of the image, which the guest sees from the next look on. */
+    void (*block_resize)(void *opaque, const char *drive, uint64_t bytes, struct qmp_reply *reply);
 
     void (*each_nic)(void *opaque, void (*each)(void *to, const struct qmp_nic *), void *to);
     /* Plug in or pull the cable of a card; `name` is its id or that of its back-end. */

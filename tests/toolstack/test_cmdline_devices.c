@@ -80,6 +80,8 @@ static void test_vga(void **state)
     assert_int_equal(c->pci[c->vga.pci].slot, 5);
     assert_string_equal(c->pci[c->vga.pci].romfile, "/x.rom");
     assert_string_equal(accept_line(HVM "-device VGA,rombar=off")->pci[1].romfile, "");
+    assert_string_equal(accept_line(HVM "-device VGA,rombar=0")->pci[1].romfile, "");
+    assert_null(accept_line(HVM "-device VGA,rombar=1")->pci[1].romfile);
     assert_int_equal(accept_line(HVM "-device VGA -global VGA.vgamem_mb=9")->vga.vgamem_mb, 9);
     assert_int_equal(accept_line(HVM "-vga none")->vga.kind, CONFIG_VGA_NONE);
     assert_int_equal(accept_line(HVM "-vga cirrus")->vga.kind, CONFIG_VGA_CIRRUS);
@@ -98,13 +100,10 @@ static void test_drive(void **state)
         {HVM "-drive file=/srv/a,if=ide.img,if=ide,format=raw",
          "key 'if' is given twice|file name"},
         {HVM "-drive file=/srv/a,=b.img,if=ide,format=raw", "without a key|file name"},
-        {HVM "-drive file=/x,format=qcow2", "format=qcow2 is not built yet; accepted: raw"},
-        {HVM "-drive file=/x,format=vpc", "format=vpc is not built yet"},
         {HVM "-drive file=/x,format=foo", "format=foo is not known; accepted: raw"},
         {HVM "-drive if=none,id=x,driver=quorum", "COLO (driver=quorum)"},
-        {HVM "-drive file=nbd:localhost:1,format=raw", "not built yet: images by way of 'nbd:'"},
-        {HVM "-drive file=nbd+unix:///?socket=/x,format=raw",
-         "'nbd+unix:'|accepted: a file or block"},
+        {HVM "-drive file=json:{},format=raw", "'json:'|accepted: a file or block|nbd:HOST:PORT"},
+        {HVM "-drive file=fat:/etc,format=raw", "'fat:'"},
         {HVM "-drive file=a:b,format=raw", "'a:'"},
         {HVM "-drive file=/x,if=scsi", "if=scsi is not supported; accepted: ide, floppy, none"},
         {HVM "-drive file=/x,if=virtio", "if=virtio"},
@@ -157,9 +156,20 @@ static void test_drive(void **state)
     assert_int_equal(c->floppy[0], 4);
     assert_int_equal(c->floppy[1], 5);
     assert_string_equal(c->drive[5].id, "floppy1");
-    assert_true(noticed("served as cache=writeback"));
-    assert_true(noticed("errors are always reported to the guest"));
+    assert_true(c->drive[0].lock && c->drive[1].lock);
+    assert_int_equal(c->drive[1].werror, CONFIG_IO_ERROR_ENOSPC);
+    assert_string_equal(c->drive[0].format_name, "raw");
     accept_silently(HVM "-drive file=/x,format=raw,cache=unsafe,werror=enospc,rerror=report");
+    accept_silently(HVM "-drive file=/x,format=raw,cache=directsync,werror=stop,rerror=stop");
+
+    /* What is not a raw file comes from a server. */
+    c = accept_line(HVM "-drive file=/x,format=vhd,file.locking=off -drive "
+                        "file=nbd+unix:///?socket=/x,format=raw,cache.direct=on");
+    assert_int_equal(c->drive[0].format, CONFIG_FORMAT_SERVED);
+    assert_string_equal(c->drive[0].format_name, "vhd");
+    assert_false(c->drive[0].lock);
+    assert_string_equal(c->drive[1].file, "nbd+unix:///?socket=/x");
+    assert_int_equal(c->drive[1].cache, CONFIG_CACHE_NONE);
 
     assert_string_equal(accept_line(HVM "-drive file=file:/x,format=raw")->drive[0].file, "/x");
     assert_string_equal(accept_line(HVM "-drive file=./a:b,format=raw")->drive[0].file, "./a:b");
@@ -306,6 +316,9 @@ static void test_net(void **state)
         {HVM "-netdev stream,id=n", "the address is missing; accepted: addr.type=inet"},
         {HVM "-netdev stream,id=n,addr.type=unix", "addr needs: addr.path=P"},
         {HVM "-netdev stream,id=n,addr.type=inet,addr.host=h", "addr.host=H,addr.port=P"},
+        {HVM "-netdev stream,id=n,addr.type=unix,addr.path=x,addr.tight=off", "tight=off"},
+        {HVM "-netdev stream,id=n,addr.type=unix,addr.path=x,server=on,reconnect=1",
+         "reconnect= is for a client"},
         {HVM "-netdev dgram,id=n", "the address is missing"},
         {HVM "-netdev tap,id=n -device e1000,netdev=n -device rtl8139,netdev=n",
          "-device rtl8139,netdev=n: netdev=n is that of 'e1000,netdev=n' already"},
@@ -336,6 +349,22 @@ static void test_net(void **state)
     assert_string_equal(c->netdev[3].host, "b");
     assert_int_equal(c->pci[c->nic[2].pci].bootindex, 2);
     assert_string_equal(c->pci[c->nic[2].pci].romfile, "");
+
+    assert_false(noticed("not built yet: network card rtl8139"));
+    assert_true(noticed("not built yet: network card ne2k_isa"));
+    assert_true(noticed("the guest gets an rtl8139 in place of the pcnet"));
+
+    c = accept_line(HVM "-netdev stream,id=s,server=on,addr.type=inet,addr.host=h,addr.port=1,"
+                        "addr.to=9,addr.ipv6=on,addr.keep-alive=on,addr.numeric=on -device "
+                        "rtl8139,netdev=s -netdev dgram,id=d,local.type=fd,local.str=7 -netdev "
+                        "stream,id=a,addr.type=unix,addr.path=x,addr.abstract=on,addr.tight=on");
+    assert_true(c->pci[c->nic[0].pci].built);
+    assert_false(noticed("in place of"));
+    assert_int_equal(c->netdev[0].port_to, 9);
+    assert_true(c->netdev[0].ipv6 && !c->netdev[0].ipv4 && c->netdev[0].keep_alive);
+    assert_true(c->netdev[0].numeric && !c->netdev[0].abstract);
+    assert_int_equal(c->netdev[1].fd, 7);
+    assert_true(c->netdev[2].abstract);
 
     accept_line(HVM "-netdev tap,id=n");
     assert_true(noticed("no network card uses this back-end"));
