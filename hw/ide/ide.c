@@ -518,7 +518,7 @@ int ide_cd_eject(struct ide *ide, unsigned n, bool force)
 
     if (!d)
         return -ENODEV;
-    if (d->s->locked && !force) {
+    if (d->block && d->s->locked && !force) {
         d->s->event_eject = true;
         return -EBUSY;
     }
@@ -545,6 +545,16 @@ int ide_cd_insert(struct ide *ide, unsigned n, struct block *medium)
     return 0;
 }
 
+int ide_cd_close_tray(struct ide *ide, unsigned n)
+{
+    struct ide_drive *d = cdrom(ide, n);
+
+    if (!d)
+        return -ENODEV;
+    d->s->tray_open = false;
+    return 0;
+}
+
 int ide_cd_info(const struct ide *ide, unsigned n, struct ide_cd_info *info)
 {
     const struct ide_drive *d = cdrom(ide, n);
@@ -562,6 +572,14 @@ int ide_cd_info(const struct ide *ide, unsigned n, struct ide_cd_info *info)
 enum ide_kind ide_unit_kind(const struct ide *ide, unsigned n)
 {
     return n < IDE_UNITS && ide_present(unit(ide, n)) ? unit(ide, n)->kind : IDE_ABSENT;
+}
+
+void ide_unit_resized(struct ide *ide, unsigned n)
+{
+    struct ide_drive *d = n < IDE_UNITS ? unit(ide, n) : NULL;
+
+    if (d && d->kind == IDE_DISK && d->block)
+        d->sectors = block_sectors(d->block);
 }
 
 const struct block *ide_unit_block(const struct ide *ide, unsigned n)

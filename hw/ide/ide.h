@@ -55,13 +55,16 @@ int ide_unplug(struct ide *ide, uint32_t mask);
 
 /*
  * Opens the tray and lets the medium go. 0 also when there is none. A tray that the guest has
- * locked: with force it opens all the same; without, the guest is asked (an eject request event)
- * and the answer is -EBUSY. -ENODEV: no CD-ROM drive there.
+ * locked on a medium: with force it opens all the same; without, the guest is asked (an eject
+ * request event) and the answer is -EBUSY. -ENODEV: no CD-ROM drive there.
  */
 int ide_cd_eject(struct ide *ide, unsigned unit, bool force);
 
 /* Closes the tray with this medium in it; it belongs to the drive now. -ENODEV as above. */
 int ide_cd_insert(struct ide *ide, unsigned unit, struct block *medium);
+
+/* Closes an empty drive's tray. -ENODEV as above. */
+int ide_cd_close_tray(struct ide *ide, unsigned unit);
 
 struct ide_cd_info {
     bool inserted, locked, tray_open;
@@ -72,6 +75,9 @@ int ide_cd_info(const struct ide *ide, unsigned unit, struct ide_cd_info *info);
 enum ide_kind ide_unit_kind(const struct ide *ide, unsigned unit);
 /* Its image or medium, or NULL; for statistics and queries. Not to be kept. */
 const struct block *ide_unit_block(const struct ide *ide, unsigned unit);
+
+/* The image of a disk has another size: IDENTIFY DEVICE tells it from now on. */
+void ide_unit_resized(struct ide *ide, unsigned unit);
 
 /* Makes finished writes of all disks stable; blocks. For saving. Returns 0 or -errno. */
 int ide_flush_all(struct ide *ide);
