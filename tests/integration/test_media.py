@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""CD change while running, as libxl asks for it: the guest sees it, and a locked door stays shut."""
+
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+
+from fakexen import Guest, QmpError
+from helpers import BSY, DRQ, ERR, cdrom, identify
+from tap import Skip, equal, main, same_bytes, test
+
+NOT_READY, ILLEGAL, ATTENTION = 2, 5, 6
+NO_MEDIUM, CHANGED = 0x3A, 0x28
+ID = {"id": "ide-5632"}
+
+
+def packet(g, cdb, want=2048):
+    """An ATAPI command with PIO data; None when it fails."""
+    base = 0x170
+    for at, value in ((6, 0xA0), (1, 0), (4, want & 0xFF), (5, want >> 8), (7, 0xA0)):
+        g.outb(base + at, value)
+    g.poll(base + 7, BSY | DRQ, DRQ)
+    cdb = list(cdb) + [0] * (12 - len(cdb))
+    for low, high in zip(cdb[::2], cdb[1::2]):
+        g.outw(base, low | high << 8)
+    data = b""
+    while True:
+        status = g.poll(base + 7, BSY, 0)
+        if status & ERR:
+            return None
+        if not status & DRQ:
+            return data
+        count = g.inb(base + 4) | g.inb(base + 5) << 8
+        data += b"".join(struct.pack("<H", g.inw(base)) for _ in range(count // 2))
+
+
+def sense(g):
+    packet(g, [0])
+    data = packet(g, [3, 0, 0, 0, 18], 18)
+    return data[2] & 15, data[12]
+
+
+def attention(g):
+    """All senses until the drive is ready again."""
+    codes = []
+    while len(codes) < 6 and packet(g, [0]) is None:
+        data = packet(g, [3, 0, 0, 0, 18], 18)
+        codes.append((data[2] & 15, data[12]))
+    return codes
+
+
+def media_event(g):
+    """GET EVENT STATUS NOTIFICATION, polled, media class: (event, media status)."""
+    data = packet(g, [0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8], 8)
+    return data[4] & 15, data[5]
+
+
+def read(g, block, count=1):
+    return packet(g, [0x28, 0, 0, 0, 0, block, 0, 0, count], 2048 * count)
+
+
+def lock(g, on):
+    assert packet(g, [0x1E, 0, 0, 0, int(on)]) is not None
+
+
+def error_of(g, command, arguments):
+    try:
+        g.qmp(command, arguments)
+    except QmpError as e:
+        return e.reply["desc"]
+    raise AssertionError("%s was not refused" % command)
+
+
+def by_descriptor(g, path, fmt="raw", **more):
+    """blockdev-change-medium of libxl 4.17 and later."""
+    fd = os.open(path, os.O_RDONLY)
+    got = g.qmp("add-fd", {"opaque": "%s:%s" % (fmt, path)}, fds=[fd])
+    os.close(fd)
+    g.qmp("blockdev-change-medium",
+          dict(ID, filename="/dev/fdset/%d" % got["fdset-id"], format=fmt, **more))
+
+
+def inserted(g):
+    return [b for b in g.qmp("query-block") if b["device"] == "ide-5632"][0].get("inserted")
+
+
+@test
+def by_path_and_by_descriptor():
+    """the guest gets a unit attention, then the new medium's size and data"""
+    with cdrom(1) as a, cdrom(2) as b, Guest(cdrom=a.path) as g:
+        identify(g, 0x170, code=0xA1)
+        attention(g)
+        same_bytes(read(g, 5), a.pread(20, 4))
+        for change in (lambda: by_descriptor(g, b.path),
+                       lambda: g.qmp("blockdev-change-medium",
+                                     dict(ID, filename=b.path, format="raw")),
+                       lambda: g.qmp("change", {"device": "ide-5632", "target": b.path,
+                                                "arg": "raw"})):
+            g.qmp("eject", ID)
+            equal(inserted(g), None)
+            equal(sense(g), (NOT_READY, NO_MEDIUM))
+            change()
+            assert (ATTENTION, CHANGED) in attention(g), "no unit attention"
+            equal([media_event(g)[0] for _ in range(3)], [3, 2, 0], "removal, new media, no more")
+            equal(packet(g, [0x25], 8)[:4], struct.pack(">I", 1023), "last block")
+            same_bytes(read(g, 1000 % 256, 2), b.pread(1000 % 256 * 4, 8))
+            equal(inserted(g)["image"]["virtual-size"], 2 << 20)
+
+
+@test
+def a_locked_door():
+    """eject and change are refused and the guest is asked; force opens all the same"""
+    with cdrom(1) as a, cdrom(2) as b, Guest(cdrom=a.path) as g:
+        identify(g, 0x170, code=0xA1)
+        attention(g)
+        lock(g, True)
+        assert "is locked" in error_of(g, "eject", ID)
+        equal(media_event(g)[0], 1, "media event: eject request")
+        assert "is locked" in error_of(g, "eject", {"device": "ide-5632"})
+        assert "is locked" in error_of(g, "blockdev-open-tray", ID)
+        assert "is locked" in error_of(g, "blockdev-change-medium",
+                                       dict(ID, filename=b.path, format="raw"))
+        assert [x["locked"] for x in g.qmp("query-block") if x["device"] == "ide-5632"] == [True]
+        same_bytes(read(g, 7), a.pread(28, 4), "the medium that stays")
+        # a guest that obeys
+        lock(g, False)
+        g.qmp("eject", ID)
+        equal(sense(g), (NOT_READY, NO_MEDIUM))
+        by_descriptor(g, a.path)
+        attention(g)
+        # and one that does not
+        lock(g, True)
+        by_descriptor(g, b.path, force=True)
+        assert (ATTENTION, CHANGED) in attention(g)
+        same_bytes(read(g, 7), b.pread(28, 4))
+        lock(g, True)
+        g.qmp("eject", dict(ID, force=True))
+        equal(sense(g), (NOT_READY, NO_MEDIUM))
+        # an empty drive cannot hold anything back
+        lock(g, True)
+        g.qmp("eject", ID)
+
+
+@test
+def trays():
+    """blockdev-open-tray lets the medium go, blockdev-close-tray closes an empty drive"""
+    with cdrom(1) as a, Guest(cdrom=a.path) as g:
+        identify(g, 0x170, code=0xA1)
+        attention(g)
+
+        def tray():
+            return [x["tray_open"] for x in g.qmp("query-block") if x["device"] == "ide-5632"][0]
+        equal(tray(), False)
+        g.qmp("blockdev-open-tray", ID)
+        equal(tray(), True)
+        equal(inserted(g), None)
+        g.qmp("blockdev-close-tray", ID)
+        equal(tray(), False)
+        equal(sense(g), (NOT_READY, NO_MEDIUM))
+        by_descriptor(g, a.path)
+        same_bytes((attention(g), read(g, 3))[1], a.pread(12, 4))
+
+
+@test
+def a_medium_that_cannot_be():
+    """a wrong file or format is refused by name, and the drive keeps what it has"""
+    with cdrom(1) as a, Guest(cdrom=a.path) as g:
+        identify(g, 0x170, code=0xA1)
+        attention(g)
+        assert "nowhere" in error_of(g, "blockdev-change-medium", dict(ID, filename="/nowhere"))
+        assert "luks" in error_of(g, "blockdev-change-medium",
+                                  dict(ID, filename=a.path, format="luks"))
+        assert "neither a regular file" in error_of(g, "blockdev-change-medium",
+                                                    dict(ID, filename="/dev/null", format="raw"))
+        same_bytes(read(g, 9), a.pread(36, 4))
+
+
+@test
+def another_format():
+    """a medium in qcow2, by descriptor"""
+    if not shutil.which("qemu-img") or not shutil.which("qemu-nbd"):
+        raise Skip("no qemu-img, qemu-nbd")
+    folder = tempfile.mkdtemp()
+    path = os.path.join(folder, "cd.qcow2")
+    try:
+        with cdrom(1) as a, Guest(cdrom="") as g:
+            subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", a.path, path],
+                           check=True)
+            identify(g, 0x170, code=0xA1)
+            by_descriptor(g, path, "qcow2")
+            attention(g)
+            equal(packet(g, [0x25], 8)[:4], struct.pack(">I", 511), "last block")
+            same_bytes(read(g, 11, 2), a.pread(44, 8))
+    finally:
+        shutil.rmtree(folder)
+
+
+main()
