@@ -256,8 +256,7 @@ static void write_cmd(struct uhci *u, uint16_t value)
 
 static void write_sts(struct uhci *u, uint16_t value)
 {
-    /* Halted is a state, and not an event that could be cleared while it lasts. */
-    u->s->sts &= (uint16_t) ~(value & (STS_CLEARABLE & ~STS_HALTED));
+    u->s->sts &= (uint16_t) ~(value & STS_CLEARABLE);
     if (value & STS_INT)
         u->s->cause = 0;
 }
@@ -304,7 +303,7 @@ static void write_word(struct uhci *u, uint64_t offset, uint16_t value)
         s->intr = value & INTR_BITS;
         break;
     case REG_FRNUM:
-        if (s->sts & STS_HALTED)
+        if (!(s->cmd & CMD_RS))
             s->frnum = value & FRNUM_MASK;
         break;
     case REG_FLBASE:

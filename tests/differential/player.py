@@ -8,7 +8,7 @@
 A script has one qtest (or x-) line a line, comments (#), words in braces that are worked out, and:
 
     @machine key=value ...     how the guest is made: disk=MIB cdrom=MIB|empty floppy=KIB vga= serial=
-                               vcpus=
+                               vcpus= usb=DEVICE
     @label TEXT                names what follows, for the list of differences
     @for NAME FROM TO [STEP]   ... @end; also @for NAME in A B C
     @settle                    waits a moment and compares how the interrupt lines moved since then
@@ -77,9 +77,12 @@ def machine(lines):
 def play(dm, lines, images):
     """[(label, line, how often that line came before under this label, answer), ...]"""
     options = machine(lines)
+    usb = options.pop("usb", None)
     disk, iso = options.pop("disk", None), options.pop("cdrom", None)
     if options.pop("floppy", None):
         options["args"] = ["-drive", "file=%s,if=floppy,index=0,format=raw" % images["floppy"]]
+    if usb:
+        options["args"] = ["-usb", "-usbdevice", usb]
     if disk:
         options["disk"] = images["disk"]
     if iso:
@@ -230,6 +233,7 @@ def docs():
               "platform": "Xen platform device", "i8042": "Keyboard controller, keyboard, mouse",
               "uart": "Serial port", "dma8237": "DMA controller", "ide": "IDE disk",
               "idedma": "Bus-master IDE", "atapi": "CD-ROM", "fdc": "Floppy",
+              "uhci_regs": "USB host controller", "uhci_transfers": "USB transfers",
               "fdcformat": "Floppy, formatting", "vga": "VGA", "reset": "Reset"}
     for script, title in titles.items():
         own = [e for e in entries if e["where"][0]["script"] == script]
