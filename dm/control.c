@@ -13,6 +13,7 @@
 #include "dm/frontend.h"
 #include "dm/log.h"
 #include "dm/machine.h"
+#include "dm/machine_net.h"
 #include "dm/savefile.h"
 #include "hw/chipset/piix4_pm.h"
 #include "hw/pci/pci.h"
@@ -244,6 +245,20 @@ static void each_pci(void *opaque, void (*each)(void *to, const struct qmp_pci_d
     pci_each(dm->machine->pci, one_pci, &walk);
 }
 
+static void each_nic(void *opaque, void (*each)(void *to, const struct qmp_nic *), void *to)
+{
+    struct dm *dm = opaque;
+
+    machine_nics_each(dm->machine->nics, each, to);
+}
+
+static int set_link(void *opaque, const char *name, bool up, struct qmp_error *err)
+{
+    struct dm *dm = opaque;
+
+    return machine_nics_set_link(dm->machine->nics, name, up, err);
+}
+
 /* ---- screen and input ----------------------------------------------------------------------- */
 
 static void screen_written(void *opaque, int error)
@@ -402,6 +417,8 @@ const struct qmp_ops control_ops = {
     .each_cpu = each_cpu,
     .cpu_add = cpu_add,
     .each_pci = each_pci,
+    .each_nic = each_nic,
+    .set_link = set_link,
     .each_block = control_each_block,
     .eject = control_eject,
     .insert = control_insert,

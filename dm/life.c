@@ -155,6 +155,7 @@ int life_cont(struct dm *dm)
         return rc;
     loop_guest_clock_start(dm->env.loop);
     dm->run_state = dm->state->suspended ? QMP_STATE_SUSPENDED : QMP_STATE_RUNNING;
+    machine_set_running(dm->machine, dm->run_state == QMP_STATE_RUNNING);
     ioreq_start(dm->ioreq);
     machine_pv_set_running(dm->pv, true);
     qmp_event(dm->qmp, "RESUME", NULL);
@@ -196,6 +197,7 @@ static void halt(struct dm *dm, enum qmp_run_state state)
 {
     ioreq_stop(dm->ioreq);
     machine_pv_set_running(dm->pv, false);
+    machine_set_running(dm->machine, false);
     loop_guest_clock_stop(dm->env.loop);
     dm->run_state = state;
     qmp_event(dm->qmp, "STOP", NULL);
@@ -244,6 +246,7 @@ static void domain_shutdown(struct dm *dm, enum xen_shutdown reason, const char 
     else
         log_guest("the guest asked for %s", what);
     dm->run_state = QMP_STATE_SHUTDOWN;
+    machine_set_running(dm->machine, false);
 }
 
 static void go_to_sleep(void *opaque)
@@ -257,6 +260,7 @@ static void go_to_sleep(void *opaque)
     }
     dm->state->suspended = true;
     dm->run_state = QMP_STATE_SUSPENDED;
+    machine_set_running(dm->machine, false);
     qmp_event(dm->qmp, "SUSPEND", NULL);
 }
 
@@ -291,6 +295,7 @@ int life_wakeup(struct dm *dm)
         return rc;
     dm->state->suspended = false;
     dm->run_state = QMP_STATE_RUNNING;
+    machine_set_running(dm->machine, true);
     qmp_event(dm->qmp, "WAKEUP", NULL);
     return 0;
 }

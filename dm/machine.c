@@ -14,6 +14,7 @@
  *     01.3  PIIX4 power management        B004, AFE0, AE00, AF00  IRQ 9   piix4_pm.c
  *     02.0  Xen platform device           ports 10-13                platform/
  *     next  standard VGA or CL-GD5446     3B4-3DF, 1CE-1D0, A0000-BFFFF   vga/ (machine_display.c)
+ *     next  RTL8139C+, up to 8            I/O and memory BARs        net/ (machine_net.c)
  *
  * Interrupt controllers, timers, RTC and the ACPI event block are the hypervisor's.
  */
@@ -29,6 +30,7 @@
 #include "dm/machine_display.h"
 #include "dm/machine_pv.h"
 #include "dm/machine_floppy.h"
+#include "dm/machine_net.h"
 #include "dm/machine_usb.h"
 #include "firmware/bootorder.h"
 #include "hw/chipset/cmos.h"
@@ -161,6 +163,14 @@ static void unplug_disks(void *opaque, bool aux_only)
         log_error("an unplugged disk could not be flushed: %s", strerror(-rc));
 }
 
+static void unplug_nics(void *opaque)
+{
+    struct machine *m = opaque;
+
+    log_guest("the guest unplugs its emulated network cards");
+    machine_nics_unplug(m->nics);
+}
+
 /* ---- chipset -------------------------------------------------------------------------------- */
 
 static void describe_disks(const struct machine *m, struct cmos_config *cmos)
@@ -244,7 +254,8 @@ static int make_platform(struct dm *dm, struct machine *m)
 {
     const struct config_pci *slot = pci_slot_of(dm->config, CONFIG_PCI_PLATFORM);
     struct xen_platform_driver blacklist[BLACKLIST_MAX];
-    struct xen_platform_config platform = {.unplug = {.disks = unplug_disks, .opaque = m}};
+    struct xen_platform_config platform = {
+        .unplug = {.disks = unplug_disks, .nics = unplug_nics, .opaque = m}};
     struct xen_platform *device;
 
     if (!slot)
@@ -311,6 +322,8 @@ int machine_create(struct dm *dm)
         rc = made("Xen platform device", make_platform(dm, m));
     if (!rc)
         rc = machine_display_create(dm);
+    if (!rc)
+        rc = made("network cards", machine_nics_create(&m->nics, dm));
     return rc;
 }
 
@@ -318,8 +331,14 @@ void machine_destroy(struct machine *m)
 {
     if (!m)
         return;
+    machine_nics_destroy(m->nics);
     free(m->vga_rom);
     free(m);
+}
+
+void machine_set_running(struct machine *m, bool running)
+{
+    machine_nics_set_running(m->nics, running);
 }
 
 int machine_flush(struct machine *m)

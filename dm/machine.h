@@ -14,12 +14,16 @@ struct machine {
     struct display *display; /* the adapter's screen; NULL with vga=none */
     uint8_t *vga_rom;
     bool keeps_disks; /* their unplug would leave the guest without any */
+    struct machine_nics *nics; /* NULL without any */
 };
 
 /* Makes every device that the configuration names. 0, or -errno after logging why. */
 int machine_create(struct dm *dm);
 /* Before the device list is destroyed, which is what ends the devices themselves. */
 void machine_destroy(struct machine *machine);
+
+/* The guest is about to run, or has stopped: what comes from outside waits meanwhile. */
+void machine_set_running(struct machine *machine, bool running);
 
 /* Makes finished disk writes stable; blocks. Returns 0 or the first -errno. */
 int machine_flush(struct machine *machine);

@@ -21,7 +21,7 @@
 
 static bool live(const struct net *net)
 {
-    return net->nic && net->cable && net->carrier;
+    return net->attached && net->cable && net->carrier;
 }
 
 /* ---- watching ------------------------------------------------------------------------------- */
@@ -46,7 +46,7 @@ static void receive_more(struct net *net)
 {
     if (!live(net) || !net->want)
         return;
-    net->nic->readable(net->nic->opaque);
+    net->nic.readable(net->nic.opaque);
     if (live(net) && net->want && net->backend->buffered && net->backend->buffered(net))
         loop_defer(net->loop, &net->again);
 }
@@ -60,8 +60,8 @@ static void unblock(struct net *net)
 {
     net->blocked = false;
     net_watch(net);
-    if (net->nic)
-        net->nic->writable(net->nic->opaque);
+    if (net->attached)
+        net->nic.writable(net->nic.opaque);
 }
 
 static void ready(void *opaque, uint32_t events)
@@ -100,8 +100,8 @@ static void tell_link(void *opaque)
     bool up = net_link_up(net);
 
     loop_defer_cancel(net->loop, &net->notify);
-    if (net->nic)
-        net->nic->link_changed(net->nic->opaque, up);
+    if (net->attached)
+        net->nic.link_changed(net->nic.opaque, up);
     /* A frame that waits for room is lost now; its owner finds out by trying again. */
     if (!up && net->blocked)
         unblock(net);
@@ -163,7 +163,8 @@ void net_lost(struct net *net)
 
 void net_attach(struct net *net, const struct net_nic *nic)
 {
-    net->nic = nic;
+    net->nic = *nic;
+    net->attached = true;
     net->want = false;
     net->blocked = false;
     tell_link(net);
@@ -171,7 +172,7 @@ void net_attach(struct net *net, const struct net_nic *nic)
 
 void net_detach(struct net *net)
 {
-    net->nic = NULL;
+    net->attached = false;
     net->want = false;
     net->blocked = false;
     loop_defer_cancel(net->loop, &net->again);

@@ -31,13 +31,14 @@ struct net {
     const struct net_backend *backend;
     struct loop *loop;
     char *name;
-    const struct net_nic *nic; /* or NULL */
-    bool cable;                /* is in */
-    bool carrier;              /* there is another end */
-    bool want;                 /* the NIC has room */
-    bool blocked;              /* writable() is owed */
-    bool flushing;             /* the back-end holds the rest of a frame */
-    int fd;                    /* what frames go through, or -1 */
+    struct net_nic nic; /* while attached */
+    bool attached;
+    bool cable;    /* is in */
+    bool carrier;  /* there is another end */
+    bool want;     /* the NIC has room */
+    bool blocked;  /* writable() is owed */
+    bool flushing; /* the back-end holds the rest of a frame */
+    int fd;        /* what frames go through, or -1 */
     struct loop_fd watch;
     struct loop_work again;  /* frames are buffered and the NIC wants them */
     struct loop_work notify; /* the link has changed while the NIC was in a call */

@@ -24,7 +24,7 @@
 
 struct net;
 
-/* The NIC's side. Must live until net_detach(). */
+/* The NIC's side. */
 struct net_nic {
     /*
      * Frames may be waiting. Called once a loop turn for as long as receiving is wanted and the
@@ -49,6 +49,7 @@ struct net_offload {
     uint16_t hdr_len;     /* bytes of all headers, when tso_mss is given */
 };
 
+/* Copies `nic`; its opaque must live until net_detach(). */
 void net_attach(struct net *net, const struct net_nic *nic);
 /* No callback comes afterwards. */
 void net_detach(struct net *net);

@@ -105,16 +105,42 @@ static bool choose_address(struct parser *p, struct keyval *kv, const char *pref
     return true;
 }
 
+/* Keys that QEMU has beside the place itself. */
+#define INET_KEYS(prefix) prefix ".ipv4, " prefix ".ipv6, " prefix ".numeric, "
+#define UNIX_KEYS(prefix) prefix ".abstract, " prefix ".tight, "
+
+static void address_keys(struct parser *p, struct config_netdev *net, struct keyval *kv,
+                         const char *prefix)
+{
+    char key[6][32];
+    static const char *const parts[] = {"ipv4",       "ipv6",     "numeric",
+                                        "keep-alive", "abstract", "tight"};
+
+    for (int i = 0; i < 6; i++)
+        snprintf(key[i], sizeof(key[i]), "%s.%s", prefix, parts[i]);
+    net->ipv4 |= list_bool(p, kv, key[0], false);
+    net->ipv6 |= list_bool(p, kv, key[1], false);
+    net->numeric |= list_bool(p, kv, key[2], false);
+    net->keep_alive |= list_bool(p, kv, key[3], false);
+    net->abstract |= list_bool(p, kv, key[4], false);
+    if (!list_bool(p, kv, key[5], true))
+        fail(p, "%s=off is not supported; accepted: on", key[5]);
+}
+
 static void stream_keys(struct parser *p, struct config_netdev *net, struct keyval *kv)
 {
     net->kind = CONFIG_NETDEV_STREAM;
     net->server = list_bool(p, kv, "server", false);
     net->reconnect = (unsigned)list_uint(p, kv, "reconnect", 0, 0, 86400);
+    net->port_to = (unsigned)list_uint(p, kv, "addr.to", 0, 1, 65535);
+    address_keys(p, net, kv, "addr");
+    if (net->server && net->reconnect)
+        fail(p, "reconnect= is for a client; accepted without server=on");
     if (!choose_address(p, kv, "addr", &net->path, &net->host, &net->port, &net->fd))
         fail(p, "the address is missing; accepted: addr.type=inet, addr.type=unix, addr.type=fd");
     list_close(p, kv,
-               "type, id, server, reconnect, addr.type, addr.host, addr.port, addr.path, "
-               "addr.str");
+               "type, id, server, reconnect, addr.type, addr.host, addr.port, addr.to, "
+               "addr.keep-alive, " INET_KEYS("addr") UNIX_KEYS("addr") "addr.path, addr.str");
 }
 
 static void dgram_keys(struct parser *p, struct config_netdev *net, struct keyval *kv)
@@ -125,11 +151,14 @@ static void dgram_keys(struct parser *p, struct config_netdev *net, struct keyva
     local = choose_address(p, kv, "local", &net->local_path, &net->local_host, &net->local_port,
                            &net->fd);
     remote = choose_address(p, kv, "remote", &net->path, &net->host, &net->port, &net->fd);
+    address_keys(p, net, kv, "local");
+    address_keys(p, net, kv, "remote");
     if (!local && !remote)
         fail(p, "the address is missing; accepted: local.type=inet|unix|fd, remote.type=inet|unix");
     list_close(p, kv,
                "type, id, local.type, local.host, local.port, local.path, local.str, "
-               "remote.type, remote.host, remote.port, remote.path");
+               "remote.type, remote.host, remote.port, remote.path, " INET_KEYS("local")
+                   UNIX_KEYS("local") INET_KEYS("remote") UNIX_KEYS("remote"));
 }
 
 void option_netdev(struct parser *p, const char *value)
@@ -219,12 +248,19 @@ static void nic_connect(struct parser *p, struct config_nic *nic, unsigned index
     p->netdev[index].used = true;
 }
 
-static void notice_nic(struct parser *p, const struct config_nic *nic)
+/* There is one card, and it stands in for every other on the PCI bus. */
+static void nic_build(struct parser *p, const struct config_nic *nic)
 {
     char what[64];
 
-    snprintf(what, sizeof(what), "network card %.40s", nic->model);
-    notice_not_built(p, what);
+    if (nic->pci < 0) {
+        snprintf(what, sizeof(what), "network card %.40s", nic->model);
+        notice_not_built(p, what);
+        return;
+    }
+    p->config->pci[nic->pci].built = true;
+    if (strcmp(nic->model, "rtl8139"))
+        notice(p, true, "the guest gets an rtl8139 in place of the %.40s", nic->model);
 }
 
 void nic_from_device(struct parser *p, struct device *d, int pci)
@@ -259,7 +295,7 @@ void nic_from_device(struct parser *p, struct device *d, int pci)
         else
             nic_connect(p, nic, n);
     }
-    notice_nic(p, nic);
+    nic_build(p, nic);
 }
 
 /* --- the old way: -net ------------------------------------------------------------------------ */
@@ -333,7 +369,7 @@ void nics_from_options(struct parser *p)
             if (p->netdev[n].vlan == p->nic[i].vlan && !p->netdev[n].used)
                 nic_connect(p, nic, n);
         }
-        notice_nic(p, nic);
+        nic_build(p, nic);
     }
 }
 

@@ -127,6 +127,16 @@ static void place(struct parser *p, struct config_pci *pci, const char *addr)
              other->driver);
 }
 
+/* QEMU's rombar= is a number. */
+static bool rombar_of(struct parser *p, struct keyval *kv)
+{
+    const char *text = list_string(p, kv, "rombar");
+
+    if (text && (!strcmp(text, "0") || !strcmp(text, "1")))
+        return text[0] == '1';
+    return list_bool(p, kv, "rombar", true);
+}
+
 int config_pci_add(struct parser *p, enum config_pci_kind kind, const char *driver,
                    struct keyval *kv)
 {
@@ -144,7 +154,7 @@ int config_pci_add(struct parser *p, enum config_pci_kind kind, const char *driv
         pci->romfile = list_string(p, kv, "romfile");
         if (pci->romfile)
             pci->romfile = keep(p, pci->romfile);
-        if (!list_bool(p, kv, "rombar", true))
+        if (!rombar_of(p, kv))
             pci->romfile = "";
         pci->bootindex = (int)list_uint(p, kv, "bootindex", (uint64_t)-1, 0, 0x7fffffff);
         if (bus && strcmp(bus, "pci.0") && strcmp(bus, "pci"))

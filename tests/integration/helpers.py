@@ -6,6 +6,9 @@ import struct
 import tempfile
 import time
 
+from fakexen import Guest
+from tap import equal
+
 BSY, DRDY, DRQ, ERR = 0x80, 0x40, 0x08, 0x01
 
 
@@ -174,3 +177,40 @@ def firmware(g):
     g.cfg(1, 1, 0x40, 2, 0x8000)
     g.cfg(1, 1, 0x42, 2, 0x8000)
     return g
+
+
+# ---- save and restore
+
+
+def save(g, path, live=False):
+    """As libxl: dirty log on, stop, descriptor, save, dirty log off."""
+    equal(g.qmp("xen-set-global-dirty-log", {"enable": True}), {})
+    equal(g.qmp("stop"), {})
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    got = g.qmp("add-fd", fds=[fd])
+    os.close(fd)
+    equal(g.qmp("xen-save-devices-state",
+                {"filename": "/dev/fdset/%d" % got["fdset-id"], "live": live}), {})
+    equal(g.qmp("xen-set-global-dirty-log", {"enable": False}), {})
+
+
+def video_frames(g):
+    """gfns that the device model populated, where they are now."""
+    frames = [(r["gfn"], r["nr"]) for r in g.records("populate")]
+    for r in g.records("relocate"):
+        frames = [(r["to"], n) if gfn == r["from"] else (gfn, n) for gfn, n in frames]
+    return frames
+
+
+def restored(path, frames, args=(), pass_fds=(), **options):
+    """A guest on the receiving side: memory is there before the device model starts."""
+    fd = os.open(path, os.O_RDONLY)
+
+    def memory(g):
+        for gfn, nr in frames:
+            g.x("balloon-in", gfn=gfn, nr=nr, invalidate=0)
+    try:
+        return Guest(args=["-incoming", "fd:%d" % fd] + list(args), pass_fds=(fd,) + pass_fds,
+                     before=memory, **options)
+    finally:
+        os.close(fd)

@@ -8,41 +8,8 @@ import tempfile
 
 from fakexen import Guest, program
 from helpers import (Image, cdrom, cmos_read, cmos_write, command, firmware, identify, open_files,
-                     read_pio, select, vga_linear)
+                     read_pio, restored, save, select, vga_linear, video_frames)
 from tap import equal, main, test
-
-
-def save(g, path, live=False):
-    """As libxl: dirty log on, stop, descriptor, save, dirty log off."""
-    equal(g.qmp("xen-set-global-dirty-log", {"enable": True}), {})
-    equal(g.qmp("stop"), {})
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    got = g.qmp("add-fd", fds=[fd])
-    os.close(fd)
-    equal(g.qmp("xen-save-devices-state",
-                {"filename": "/dev/fdset/%d" % got["fdset-id"], "live": live}), {})
-    equal(g.qmp("xen-set-global-dirty-log", {"enable": False}), {})
-
-
-def video_frames(g):
-    """gfns that the device model populated, where they are now."""
-    frames = [(r["gfn"], r["nr"]) for r in g.records("populate")]
-    for r in g.records("relocate"):
-        frames = [(r["to"], n) if gfn == r["from"] else (gfn, n) for gfn, n in frames]
-    return frames
-
-
-def restored(path, frames, **options):
-    """A guest on the receiving side: memory is there before the device model starts."""
-    fd = os.open(path, os.O_RDONLY)
-
-    def memory(g):
-        for gfn, nr in frames:
-            g.x("balloon-in", gfn=gfn, nr=nr, invalidate=0)
-    try:
-        return Guest(args=["-incoming", "fd:%d" % fd], pass_fds=(fd,), before=memory, **options)
-    finally:
-        os.close(fd)
 
 
 def registers(g):
