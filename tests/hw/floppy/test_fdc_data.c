@@ -496,6 +496,95 @@ static void test_single_sided_disk(void **state)
     rig_teardown(&opaque);
 }
 
+static void test_format_refuses_ids_of_other_tracks(void **state)
+{
+    struct rig *r = *state;
+    static const uint8_t ids[][4] = {{1, 0, 1, 2}, {0, 1, 1, 2}, {0, 0, 0, 2}, {0, 0, 1, 3}};
+
+    for (unsigned i = 0; i < 4; i++) {
+        memcpy(r->m.ram + RIG_DATA, ids[i], 4);
+        rig_dma(r, DMA_WRITE, 4);
+        COMMAND(r, 0x4d, 0, 2, 1, 0x54, 0);
+        assert_int_equal(rig_result(r), 7);
+        assert_int_equal(r->result[0], 0x50);
+    }
+    /* The disk is gone when the ID comes. */
+    COMMAND(r, 0x03, 0xdf, 0x03);
+    COMMAND(r, 0x4d, 0, 2, 1, 0x54, 0);
+    assert_true(wants_byte(r, 0));
+    out(r, 0x3f7, RATE_1M);
+    for (unsigned i = 0; i < 4; i++)
+        out(r, 0x3f5, i == 2 ? 1 : i == 3 ? 2 : 0);
+    assert_int_equal(rig_result(r), 7);
+    assert_int_equal(r->result[0], 0x50);
+    assert_int_equal(r->ram[0].writes, 0);
+}
+
+static void test_scan_wildcards(void **state)
+{
+    struct rig *r = *state;
+    uint8_t *host = r->m.ram + RIG_DATA;
+
+    memset(r->ram[0].data, 0xff, 512); /* matches all that the host may say */
+    memset(host, 0x12, 512);
+    rig_dma(r, DMA_WRITE, 512);
+    COMMAND(r, 0x51, 0, 0, 0, 1, 2, 18, 0x1b, 1);
+    rig_expect(r, 0, 0, 0x08, 0, 0, 1);
+    memset(r->ram[0].data, 0x10, 512);
+    memset(host, 0xff, 512);
+    rig_dma(r, DMA_WRITE, 512);
+    COMMAND(r, 0xd1, 0, 0, 0, 1, 2, 18, 0x1b, 1);
+    rig_expect(r, 0, 0, 0x08, 0, 0, 1);
+    host[511] = 0x11; /* one byte differs: not equal, but low or equal */
+    rig_dma(r, DMA_WRITE, 512);
+    COMMAND(r, 0x59, 0, 0, 0, 1, 2, 18, 0x1b, 1);
+    rig_expect(r, 0, 0, 0, 0, 0, 1);
+    rig_dma(r, DMA_WRITE, 512);
+    COMMAND(r, 0x5d, 0, 0, 0, 1, 2, 1, 0x1b, 1);
+    rig_expect(r, 0, 0, 0x04, 1, 0, 1);
+}
+
+static void test_read_track_tells_of_other_ids(void **state)
+{
+    struct rig *r = *state;
+
+    rig_dma(r, DMA_READ, 512);
+    COMMAND(r, 0x42, 0, 0, 1, 1, 2, 18, 0x1b, 0xff); /* head */
+    rig_expect(r, 0, 0x04, 0, 0, 1, 2);
+    rig_dma(r, DMA_READ, 512);
+    COMMAND(r, 0x42, 0, 0, 0, 2, 2, 18, 0x1b, 0xff); /* sector */
+    rig_expect(r, 0, 0x04, 0, 0, 0, 2);
+    COMMAND(r, 0x13, 0, 0x20, 0);
+    rig_dma(r, DMA_READ, 512);
+    COMMAND(r, 0x42, 0, 9, 0, 1, 2, 18, 0x1b, 0xff); /* cylinder */
+    rig_expect(r, 0, 0x04, 0, 9, 0, 2);
+    rig_holds(r, 0, 0, 512);
+}
+
+static void test_implied_seek_needs_a_disk(void **state)
+{
+    struct rig *r = *state;
+
+    assert_int_equal(fdc_change_medium(r->fdc, 0, NULL), 0);
+    COMMAND(r, 0x46, 0, 5, 0, 1, 2, 18, 0x1b, 0xff);
+    rig_expect(r, 0x40, 0x01, 0, 5, 0, 1);
+    assert_int_equal(r->fdc->s->cylinder[0], 0);
+    assert_int_equal(in(r, 0x3f7), 0x80);
+}
+
+/* Terminal count with the end of a multi-track transfer, from the second side on. */
+static void test_multi_track_from_the_second_side(void **state)
+{
+    struct rig *r = *state;
+
+    rig_dma(r, DMA_READ, 65536);
+    COMMAND(r, 0xc6, 0x04, 0, 1, 18, 2, 18, 0x1b, 0xff);
+    rig_expect(r, 0x44, 0x80, 0, 1, 0, 1);
+    rig_holds(r, 0, at(0, 1, 18), 512);
+    COMMAND(r, 0xd6, 0x80, 0, 0, 18, 2, 18, 0x1b, 20); /* VERIFY counts over both sides */
+    rig_expect(r, 0x44, 0x04, 0x10, 1, 0, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,6 +607,11 @@ int main(void)
         RIG(test_programmed_io_write),
         RIG(test_dma_unmasked_later),
         RIG(test_overrun),
+        RIG(test_format_refuses_ids_of_other_tracks),
+        RIG(test_scan_wildcards),
+        RIG(test_read_track_tells_of_other_ids),
+        RIG(test_implied_seek_needs_a_disk),
+        RIG(test_multi_track_from_the_second_side),
         RIG(test_storage_errors),
         cmocka_unit_test(test_short_image),
         cmocka_unit_test(test_single_sided_disk),

@@ -338,6 +338,23 @@ static void test_hostile_state_is_contained(void **state)
     s->pos = 3;
     s->end = 5;
     assert_string_equal(state_check(&fdc_desc, s), "operation");
+    s->phase = PHASE_FETCH;
+    for (unsigned op = OP_NONE; op <= OP_LAST; op++) {
+        bool fetches = op != OP_NONE && op != OP_READ_ID && op != OP_WRITE && op != OP_FORMAT;
+
+        s->operation = (uint8_t)op;
+        assert_int_equal(!state_check(&fdc_desc, s), fetches);
+    }
+    s->phase = PHASE_FROM_HOST;
+    s->operation = OP_READ;
+    assert_string_equal(state_check(&fdc_desc, s), "operation");
+    s->phase = PHASE_END;
+    s->written = true;
+    assert_string_equal(state_check(&fdc_desc, s), "operation");
+    s->written = false;
+    assert_null(state_check(&fdc_desc, s));
+    s->operation = OP_NONE;
+    assert_string_equal(state_check(&fdc_desc, s), "operation");
     s->phase = PHASE_RESULT;
     s->fifo_pos = s->fifo_end = 2;
     assert_string_equal(state_check(&fdc_desc, s), "fifo_pos");

@@ -351,6 +351,21 @@ static void test_empty_drive(void **state)
     assert_int_equal(fdc_drive_type(r->fdc, 0), 5);
     assert_int_equal(in(r, 0x3f7), 0x80);
     assert_int_equal(fdc_flush_all(r->fdc), 0);
+    assert_int_equal(in(r, 0x3f0), 0x46); /* no second drive, nothing protected */
+    COMMAND(r, 0x04, 0);
+    rig_result(r);
+    assert_int_equal(r->result[0], 0x38);
+    COMMAND(r, 0x03, 0xdf, 0x03);
+    COMMAND(r, 0x4a, 4);
+    assert_int_equal(msr(r), MSR_CB); /* no data to be moved: NDMA means nothing */
+    assert_int_equal(in(r, 0x3f5), 0);
+    out(r, 0x3f5, 0x55);
+    rig_settle(r);
+    assert_int_equal(in(r, 0x3f0), 0xce);
+    assert_int_equal(in(r, 0x3f5), 0x44);
+    assert_int_equal(in(r, 0x3f5), 0x01);
+    for (unsigned i = 0; i < 5; i++)
+        in(r, 0x3f5);
     COMMAND(r, 0x4a, 0);
     rig_settle(r);
     assert_int_equal(rig_result(r), 7);
