@@ -79,9 +79,10 @@ class Uhci:
             if status & STALLED:
                 g.writel(QH_CTL + 4, TERMINATE)
                 return None
-            if not status & ACTIVE and element != last:
-                g.writel(QH_CTL + 4, last)  # short: on to the status stage
-            time.sleep(0.001)
+            time.sleep(0.002)
+            # Done, and the queue has not moved on: a short packet. On to the status stage.
+            if not status & ACTIVE and element != last and g.readl(QH_CTL + 4) == element:
+                g.writel(QH_CTL + 4, last)
         return None
 
     def enumerate(self, address=5, port=0):
