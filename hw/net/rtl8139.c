@@ -14,8 +14,9 @@
  * bounded number of descriptors; the rest is the next turn's.
  *
  * Left out on purpose: wake on LAN (PME#); half duplex and whatever collisions bring; early
- * receive and transmit interrupts, since a frame is there as a whole or not at all; the flash
- * memory and CardBus registers; frames that the driver gives an FCS of its own (TCR bit 16); C+
+ * receive and transmit interrupts, since a frame is there as a whole or not at all; interrupt
+ * mitigation and halting the clock (E2h and 5Bh, where writes do nothing); the flash memory and
+ * CardBus registers; frames that the driver gives an FCS of its own (TCR bit 16); C+
  * receive over several descriptors: a frame that is longer than its descriptor is lost.
  */
 #include <errno.h>
@@ -63,7 +64,7 @@ static const struct state_field rtl8139_fields[] = {
     STATE_FIELD(R, rx_read),
     STATE_FIELD(R, rx_write),
     STATE_FIELD(R, cr, .max = CR_TE | CR_RE),
-    STATE_FIELD(R, imr),
+    STATE_FIELD(R, imr, .max = INT_DEFINED),
     STATE_FIELD(R, isr, .max = INT_DEFINED),
     STATE_FIELD(R, tcr, .max = TCR_WRITABLE),
     STATE_FIELD(R, rcr, .max = RCR_WRITABLE),
@@ -75,7 +76,6 @@ static const struct state_field rtl8139_fields[] = {
     STATE_FIELD(R, config3, .reset = 0x01), /* fast back-to-back */
     STATE_FIELD(R, config4),
     STATE_FIELD(R, config5),
-    STATE_FIELD(R, hltclk),
     STATE_FIELD(R, timerint),
     STATE_FIELD(R, timer_at, .reset = TIMER_NEVER),
     STATE_FIELD(R, mulint),
@@ -85,7 +85,6 @@ static const struct state_field rtl8139_fields[] = {
     STATE_FIELD(R, para7c),
     STATE_FIELD(R, tppoll, .max = TPPOLL_HPQ | TPPOLL_NPQ),
     STATE_FIELD(R, cpcr, .max = CPCR_WRITABLE),
-    STATE_FIELD(R, mitigation),
     STATE_ARRAY(R, rdsar),
     STATE_FIELD(R, mtps),
     STATE_FIELD(R, tx_index, .max = 3),

@@ -31,7 +31,7 @@ enum {
     MPC = 0x4c,
     CR9346 = 0x50, /* with CONFIG0, CONFIG1 */
     TIMERINT = 0x54,
-    MSR = 0x58,    /* with CONFIG3, CONFIG4, HLTCLK */
+    MSR = 0x58,    /* with CONFIG3, CONFIG4 */
     MULINT = 0x5c, /* with RERID */
     TSAD = 0x60,   /* with BMCR */
     BMSR = 0x64,   /* with ANAR */
@@ -40,7 +40,7 @@ enum {
     PARA78 = 0x78,
     PARA7C = 0x7c,
     CONFIG5 = 0xd8, /* with TPPOLL */
-    CPCR = 0xe0,    /* with interrupt mitigation */
+    CPCR = 0xe0,
     RDSAR = 0xe4,
     RDSAR_HIGH = 0xe8,
     MTPS = 0xec,
@@ -139,13 +139,13 @@ struct rtl8139_state {
     uint32_t tcr, rcr;   /* without the version */
     uint64_t tctr_start; /* guest clock when TCTR was 0 */
     uint32_t mpc;
-    uint8_t cr9346, config0, config1, config3, config4, config5, hltclk;
+    uint8_t cr9346, config0, config1, config3, config4, config5;
     uint32_t timerint;
     uint64_t timer_at; /* guest clock, TIMER_NEVER */
     uint16_t mulint, bmcr, anar;
     uint32_t para78, para7c;
     uint8_t tppoll; /* queues that have been kicked and not found empty since */
-    uint16_t cpcr, mitigation;
+    uint16_t cpcr;
     uint32_t rdsar[2];
     uint8_t mtps;
 

@@ -101,7 +101,7 @@ static uint32_t read_dword(const struct rtl8139 *d, unsigned reg)
     case TIMERINT:
         return s->timerint;
     case MSR:
-        return bytes(msr_read(s), s->config3, s->config4, s->hltclk);
+        return bytes(msr_read(s), s->config3, s->config4, 0);
     case MULINT:
         return halves(s->mulint, d->fn.revision);
     case TSAD:
@@ -119,7 +119,7 @@ static uint32_t read_dword(const struct rtl8139 *d, unsigned reg)
     case CONFIG5:
         return bytes(s->config5, s->tppoll, 0, 0);
     case CPCR:
-        return halves(s->cpcr, s->mitigation);
+        return s->cpcr;
     case RDSAR:
     case RDSAR_HIGH:
         return s->rdsar[(reg - RDSAR) / 4];
@@ -257,16 +257,15 @@ static void config_write(struct rtl8139 *d, struct write w)
     if (!config_writable(s))
         return;
     merge8(&s->config0, w, 8, 0x07);
-    merge8(&s->config1, w, 16, 0x31);
+    merge8(&s->config1, w, 16, 0xf3);
 }
 
 static void media_write(struct rtl8139_state *s, struct write w)
 {
-    if (config_writable(s)) {
-        merge8(&s->config3, w, 8, 0x70);
-        merge8(&s->config4, w, 16, 0xf5);
-    }
-    merge8(&s->hltclk, w, 24, 0xff);
+    if (!config_writable(s))
+        return;
+    merge8(&s->config3, w, 8, 0x70);
+    merge8(&s->config4, w, 16, 0xf5);
 }
 
 static void bmcr_write(struct rtl8139_state *s, struct write w)
@@ -338,6 +337,7 @@ static void write_dword(struct rtl8139 *d, unsigned reg, struct write w)
         break;
     case IMR:
         merge16(&s->imr, w, 0);
+        s->imr &= INT_DEFINED;
         s->isr &= (uint16_t)~part(w, 16, 16).value;
         break;
     case TCR:
@@ -384,10 +384,8 @@ static void write_dword(struct rtl8139 *d, unsigned reg, struct write w)
         tppoll_write(d, (uint8_t)part(w, 8, 8).value);
         break;
     case CPCR:
-        w.mask &= CPCR_WRITABLE | 0xffff0000u;
-        w.value &= w.mask;
         merge16(&s->cpcr, w, 0);
-        merge16(&s->mitigation, w, 16);
+        s->cpcr &= CPCR_WRITABLE;
         break;
     case RDSAR:
     case RDSAR_HIGH:

@@ -15,11 +15,14 @@ A script has one qtest (or x-) line a line, comments (#), words in braces that a
     @records KIND              compares what was asked of Xen since then
     @quiet LINE                sends a line without comparing its answer
     @keyboard                  reads the i8042 until it stays empty; bytes of the mouse are marked
+    @arrive HEX                a frame comes to the card; words of the form NUMBER*HEX repeat HEX
+    @sent                      compares the frames that the card has sent since then
 """
 
 import json
 import os
 import re
+import socket
 import sys
 import time
 from collections import Counter
@@ -74,9 +77,54 @@ def machine(lines):
     return options
 
 
+class Cable:
+    """A card and the other end of its cable."""
+
+    def __init__(self):
+        self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    def options(self):
+        fd = self.theirs.fileno()
+        return {"pass_fds": (fd,),
+                "args": ["-device", "rtl8139,id=nic0,netdev=net0,mac=00:16:3e:11:22:33",
+                         "-netdev", "dgram,id=net0,local.type=fd,local.str=%d" % fd]}
+
+    def arrive(self, words):
+        frame = b""
+        for word in words.split():
+            times, _, text = word.rpartition("*")
+            frame += bytes.fromhex(text) * int(times or 1)
+        self.ours.send(frame)
+        time.sleep(0.03)  # the card says nothing of frames that it does not want
+
+    def sent(self):
+        frames = []
+        self.ours.settimeout(0.05)
+        try:
+            while True:
+                frames.append(self.ours.recv(65536).hex())
+        except socket.timeout:
+            return " ".join(frames)
+
+    def close(self):
+        self.ours.close()
+        self.theirs.close()
+
+
 def play(dm, lines, images):
     """[(label, line, how often that line came before under this label, answer), ...]"""
+    cable = Cable() if machine(lines).get("nic") else None
+    try:
+        return play_with(dm, lines, images, cable)
+    finally:
+        if cable:
+            cable.close()
+
+
+def play_with(dm, lines, images, cable):
     options = machine(lines)
+    if options.pop("nic", None):
+        options.update(cable.options())
     usb = options.pop("usb", None)
     disk, iso = options.pop("disk", None), options.pop("cdrom", None)
     if options.pop("floppy", None):
@@ -115,6 +163,10 @@ def play(dm, lines, images):
                 mark = g.mark()
             elif word == "@keyboard":
                 note("bytes", keyboard(g))
+            elif word == "@arrive":
+                cable.arrive(rest)
+            elif word == "@sent":
+                note("frames", cable.sent())
             elif word == "@quiet":
                 g.cmd(rest)
             else:
@@ -234,7 +286,8 @@ def docs():
               "uart": "Serial port", "dma8237": "DMA controller", "ide": "IDE disk",
               "idedma": "Bus-master IDE", "atapi": "CD-ROM", "fdc": "Floppy",
               "uhci_regs": "USB host controller", "uhci_transfers": "USB transfers",
-              "fdcformat": "Floppy, formatting", "vga": "VGA", "reset": "Reset"}
+              "fdcformat": "Floppy, formatting", "vga": "VGA", "rtl8139_regs": "Network card: registers",
+              "rtl8139_frames": "Network card: frames", "reset": "Reset"}
     for script, title in titles.items():
         own = [e for e in entries if e["where"][0]["script"] == script]
         if own:
