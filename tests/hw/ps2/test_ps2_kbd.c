@@ -222,6 +222,32 @@ static void test_translation_of_keys(void **state)
     }
 }
 
+/* Microsoft "Keyboard Scan Code Specification": what Windows and Linux know them by. */
+static void test_multimedia_keys(void **state)
+{
+    static const struct {
+        uint16_t key;
+        uint8_t set1;
+    } keys[] = {
+        {KEY_NEXTSONG, 0x19},   {KEY_PREVIOUSSONG, 0x10}, {KEY_STOPCD, 0x24},
+        {KEY_PLAYPAUSE, 0x22},  {KEY_MUTE, 0x20},         {KEY_VOLUMEUP, 0x30},
+        {KEY_VOLUMEDOWN, 0x2e}, {KEY_MEDIA, 0x6d},        {KEY_MAIL, 0x6c},
+        {KEY_CALC, 0x21},       {KEY_COMPUTER, 0x6b},     {KEY_SEARCH, 0x65},
+        {KEY_HOMEPAGE, 0x32},   {KEY_BACK, 0x6a},         {KEY_FORWARD, 0x69},
+        {KEY_STOP, 0x68},       {KEY_REFRESH, 0x67},      {KEY_BOOKMARKS, 0x66},
+        {KEY_POWER, 0x5e},      {KEY_SLEEP, 0x5f},        {KEY_WAKEUP, 0x63},
+        {KEY_LEFTMETA, 0x5b},   {KEY_RIGHTMETA, 0x5c},    {KEY_COMPOSE, 0x5d},
+    };
+
+    cmd1(&t, 0x60, 0x43);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        char want[32];
+
+        snprintf(want, sizeof(want), "e0 %02x / e0 %02x", keys[i].set1, keys[i].set1 | 0x80);
+        assert_string_equal(stroke(keys[i].key), want);
+    }
+}
+
 /* The viewer repeats, not we. */
 static void test_repeated_presses_pass(void **state)
 {
@@ -360,6 +386,7 @@ int main(void)
         T(test_set_3),
         T(test_set_query_and_its_translation),
         T(test_translation_of_keys),
+        T(test_multimedia_keys),
         T(test_repeated_presses_pass),
         T(test_ack_with_a_full_queue),
         T(test_overflow_leaves_no_key_stuck),
