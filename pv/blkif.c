@@ -48,7 +48,7 @@ struct blkif {
     size_t buffer_bytes;
 
     bool held;      /* the machine stands still */
-    bool stalled;   /* requests may be in the ring that no event will tell of */
+    bool unarmed;   /* requests may be in the ring that no event will tell of */
     bool serving;   /* responses are published at the end of the turn */
     bool broken;    /* the ring's indexes made no sense */
     bool closing;   /* no more requests */
@@ -203,7 +203,7 @@ static void io_completed(void *opaque, struct block_request *req)
     start_waiting(blkif);
     if (blkif->closing && !blkif->in_flight)
         xenbus_disconnected(blkif->dev);
-    else if (blkif->stalled && !blkif->held && !blkif->closing)
+    else if (blkif->unarmed && !blkif->held && !blkif->closing)
         loop_defer(blkif->loop, &blkif->work);
 }
 
@@ -415,8 +415,8 @@ static bool serve_one(struct blkif *blkif)
         return false; /* the end of another one brings us back */
     rc = blkif_ring_fetch(&blkif->ring, &fetched);
     if (rc == 0) {
-        blkif->stalled = false;
-        return blkif_ring_wait(&blkif->ring);
+        blkif->unarmed = blkif_ring_wait(&blkif->ring);
+        return blkif->unarmed;
     }
     if (rc < 0) {
         blkif->broken = true;
@@ -437,7 +437,7 @@ static void serve(void *opaque)
 
     if (blkif->held || blkif->broken || blkif->closing)
         return;
-    blkif->stalled = true;
+    blkif->unarmed = true;
     blkif->serving = true;
     if (start_waiting(blkif))
         while (turns < REQUESTS_A_TURN && serve_one(blkif))

@@ -120,7 +120,8 @@ def begins_again():
                 f.set("state", INITIALISING)
             f.wait_back(INIT_WAIT)
             equal(f.mapped(), 0, "pages mapped")
-            g.cmd("x-xs-rm %s/ring-page-order" % front_path(g)) if f.order else None
+            if f.order:
+                g.cmd("x-xs-rm %s/ring-page-order" % front_path(g))
 
 
 @test
@@ -217,7 +218,8 @@ def bad_handshakes():
             f.set("state", CLOSED)
             f.wait_back(CLOSED)
             g.cmd("x-port-free port=%d" % f.port)
-            g.cmd("x-xs-rm %s/ring-page-order" % front_path(g)) if node[5:9] == "page" else None
+            if node == "ring-page-order":
+                g.cmd("x-xs-rm %s/ring-page-order" % front_path(g))
             f.set("state", INITIALISING)
         f.connect()
         same_bytes(f.read(0), disk.pread(0, 8))
@@ -356,23 +358,22 @@ def idle():
 
 @test
 def many_at_once():
-    """full rings at full speed, every answer right"""
+    """full rings at full speed, every request answered, from the cache and by worker threads"""
     with Image(4) as disk, guest(disk) as g:
-        for order, depth, segments, persistent in ((0, 32, 1, 1), (0, 32, 11, 0), (4, 200, 4, 1),
-                                                   (0, 32, 64, 1), (0, 32, 128, 0)):
+        for order, depth, segments, persistent, direction in (
+                (0, 32, 1, 1, "read"), (0, 32, 11, 0, "read"), (4, 200, 4, 1, "write"),
+                (0, 32, 1, 1, "write"), (0, 1, 1, 0, "write"), (0, 16, 64, 1, "read"),
+                (0, 16, 64, 0, "write")):
             f = Blkfront(g, order=order, persistent=bool(persistent))
             reply = fields(g.cmd(
                 "x-blkif ring=0x4000000 pages=%d port=%d depth=%d segments=%d ref=100 list=4100 "
-                "sectors=%d n=2000 random=1" % (1 << order, f.port, depth, segments,
-                                                 disk.sectors)
-                if segments <= 11 else
-                "x-blkif ring=0x4000000 pages=%d port=%d depth=%d segments=%d ref=100 list=4100 "
-                "sectors=%d n=500 random=1" % (1 << order, f.port, depth // 2, min(segments, 60),
-                                                disk.sectors)))
+                "sectors=%d random=1 dir=%s n=%d" % (1 << order, f.port, depth, segments,
+                                                      disk.sectors, direction, 4000 // segments)))
             equal(reply["errors"], 0, "errors")
             f.disconnect()
             f.set("state", INITIALISING)
-            g.cmd("x-xs-rm %s/ring-page-order" % front_path(g)) if order else None
+            if order:
+                g.cmd("x-xs-rm %s/ring-page-order" % front_path(g))
 
 
 main()
