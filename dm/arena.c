@@ -4,6 +4,7 @@
  * a header, a directory of fixed size, then the objects, each on a cache line of its own.
  */
 #include "dm/arena.h"
+#include "dm/memfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,11 +52,12 @@ int arena_create(struct arena **out, size_t size)
     arena = calloc(1, sizeof(*arena));
     if (!arena)
         return -ENOMEM;
-    arena->fd = memfd_create("slimdm-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (arena->fd < 0)
-        goto fail;
-    if (ftruncate(arena->fd, (off_t)size))
-        goto fail_close;
+    arena->fd = memfd_sized("slimdm-arena", size);
+    if (arena->fd < 0) {
+        err = arena->fd;
+        free(arena);
+        return err;
+    }
     if (fcntl(arena->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
         goto fail_close;
     arena->base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, arena->fd, 0);
@@ -72,12 +74,7 @@ fail_close:
     err = -errno;
     close(arena->fd);
     free(arena);
-    return err;
-fail:
-    err = -errno;
-    free(arena);
-    return err;
-}
+    return err;}
 
 void arena_destroy(struct arena *arena)
 {

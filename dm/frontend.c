@@ -182,8 +182,6 @@ static int launch(struct dm *dm)
         rc = frontends_launch(dm->frontends->hub, path, user[0] ? user : NULL, fds, count);
     if (rc)
         log_error("cannot start %s: %s", path, strerror(-rc));
-    /* The supervisor holds them now. */
-    close_ports(dm->frontends);
     return rc;
 }
 
@@ -208,6 +206,27 @@ int frontend_open(struct dm *dm)
     return rc || !fds ? rc : launch(dm);
 }
 
+static int wait_for_launch(struct dm *dm)
+{
+    int rc = frontends_launched(dm->frontends->hub);
+
+    if (rc)
+        log_error("cannot start slimdm-supervise: %s", strerror(-rc));
+    /* It holds them now. */
+    close_ports(dm->frontends);
+    return rc;
+}
+
+/* Without these no right is given away that starting a program needs, so nobody has to wait. */
+int frontend_ready(struct dm *dm)
+{
+    const struct config *config = dm->config;
+
+    if (!dm->frontends || !(config->chroot_dir || config->runas_ids || config->runas_user))
+        return 0;
+    return wait_for_launch(dm);
+}
+
 void frontend_close(struct dm *dm)
 {
     if (!dm->frontends)
@@ -226,7 +245,7 @@ void frontend_set_display(struct dm *dm, struct display *display)
 
 void frontend_go(struct dm *dm)
 {
-    if (dm->frontends)
+    if (dm->frontends && !wait_for_launch(dm))
         frontends_go(dm->frontends->hub);
 }
 

@@ -8,6 +8,7 @@
  *     server    ioreq server: from here on the guest's accesses wait for us
  *     machine   devices, their ranges
  *     load      a saved state, when there is one
+ *     viewers   those that show the screen are on their way
  *     seal      rights given away
  *     run       the guest's bytes are looked at
  */
@@ -304,6 +305,7 @@ static const struct stage stages[] = {
     {"server", server_up, server_down},
     {"machine", machine_up, machine_down},
     {"load", load_up, NULL},
+    {"viewers", frontend_ready, NULL},
     {"seal", seal, NULL},
 };
 

@@ -5,30 +5,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "dm/memfd.h"
+
 #define FRAME_BYTES ((size_t)SURFACE_MAX_PIXELS * sizeof(uint32_t))
-
-/* The limit on file sizes counts for a memfd, too; only its size is beyond it, not its content. */
-static int set_size(int fd)
-{
-    struct rlimit limit, none = {RLIM_INFINITY, RLIM_INFINITY};
-    int rc;
-
-    if (getrlimit(RLIMIT_FSIZE, &limit))
-        return -errno;
-    if (limit.rlim_cur >= FRAME_BYTES)
-        return ftruncate(fd, FRAME_BYTES) ? -errno : 0;
-    if (limit.rlim_max >= FRAME_BYTES)
-        none = (struct rlimit){limit.rlim_max, limit.rlim_max};
-    if (setrlimit(RLIMIT_FSIZE, &none))
-        return -errno;
-    rc = ftruncate(fd, FRAME_BYTES) ? -errno : 0;
-    if (setrlimit(RLIMIT_FSIZE, &limit) && !rc)
-        rc = -errno;
-    return rc;
-}
 
 static void drop_pages(struct frame *frame)
 {
@@ -63,11 +44,11 @@ int frame_create(struct frame *frame)
     *frame = (struct frame){.fd = -1, .shared_fd = -1};
     frame->surface.allocate = frame_allocate;
     frame->surface.opaque = frame;
-    frame->fd = memfd_create("slimdm-screen", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    frame->fd = memfd_sized("slimdm-screen", FRAME_BYTES);
     if (frame->fd < 0)
-        return -errno;
-    rc = set_size(frame->fd);
-    if (!rc && fcntl(frame->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+        return frame->fd;
+    rc = 0;
+    if (fcntl(frame->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
         rc = -errno;
     if (!rc) {
         snprintf(path, sizeof(path), "/proc/self/fd/%d", frame->fd);

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Front-ends and their supervisor: starting, telling, listening. */
+/* Front-ends: what they are told, and what is heard of them. */
 #include "ui/frontend.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "dm/log.h"
 #include "ui/frontend_private.h"
-#include "ui/supervise_proto.h"
 
 /* How long a front-end may take to answer. It has to copy pixels only. */
 #define PATIENCE_NS 10000000000ull
@@ -224,14 +220,6 @@ static int take(struct frontend *fe, const struct frontend_message *m)
     return 0;
 }
 
-static void kill_program(struct frontend *fe)
-{
-    struct supervise_message m = {.type = SUPERVISE_KILL, .program = fe->index};
-
-    if (fe->hub->supervisor >= 0)
-        send(fe->hub->supervisor, &m, sizeof(m), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 static void hear(void *opaque, uint32_t events)
 {
     struct frontend *fe = opaque;
@@ -251,7 +239,7 @@ static void hear(void *opaque, uint32_t events)
         if (rc == -EPROTO) {
             log_guest("%s (process %d) does not keep to the protocol; it is ended", fe->name,
                       fe->pid);
-            kill_program(fe);
+            frontend_kill(fe);
         }
         if (rc) {
             detach(fe);
@@ -266,7 +254,7 @@ static void no_answer(void *opaque)
 
     log_guest("%s (process %d) has not answered for %llu s; it is ended", fe->name, fe->pid,
               PATIENCE_NS / 1000000000ull);
-    kill_program(fe);
+    frontend_kill(fe);
     detach(fe);
 }
 
@@ -314,67 +302,6 @@ int frontends_attach(struct frontends *hub, unsigned index, int socket, pid_t pi
     timer_arm(&fe->patience, loop_now(hub->loop, CLOCK_HOST) + PATIENCE_NS);
     frontend_flush(fe);
     return 0;
-}
-
-static void tell_end(const struct frontend *fe, int pid, int status)
-{
-    if (WIFSIGNALED(status))
-        log_guest("%s (process %d) was ended by signal %d; it is started again", fe->name, pid,
-                  WTERMSIG(status));
-    else
-        log_guest("%s (process %d) has ended with status %d; it is started again", fe->name, pid,
-                  WEXITSTATUS(status));
-}
-
-/* One packet with at most one descriptor. */
-static ssize_t receive_news(int socket, struct supervise_message *m, int *fd)
-{
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_LEN(sizeof(int))];
-    } control;
-    struct iovec iov = {m, sizeof(*m)};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = CMSG_LEN(sizeof(int))};
-    ssize_t n = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    struct cmsghdr *cmsg = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
-
-    *fd = -1;
-    if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
-        memcpy(fd, CMSG_DATA(cmsg), sizeof(int));
-    return n;
-}
-
-static void supervisor_gone(struct frontends *hub)
-{
-    log_warn("slimdm-supervise has ended: front-ends that end are not started again");
-    loop_fd_remove(hub->loop, &hub->supervisor_fd);
-    close(hub->supervisor);
-    hub->supervisor = -1;
-    waitpid(hub->supervisor_pid, NULL, WNOHANG);
-}
-
-static void supervisor_news(void *opaque, uint32_t events)
-{
-    struct frontends *hub = opaque;
-    struct supervise_message m;
-    int fd;
-    ssize_t n = receive_news(hub->supervisor, &m, &fd);
-
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-        supervisor_gone(hub);
-    if (n == sizeof(m) && m.program < hub->count) {
-        if (m.type == SUPERVISE_CHANNEL && fd >= 0) {
-            frontends_attach(hub, m.program, fd, m.pid);
-            return;
-        }
-        if (m.type == SUPERVISE_EXITED)
-            tell_end(&hub->frontend[m.program], m.pid, m.status);
-    }
-    if (fd >= 0)
-        close(fd);
 }
 
 /* ---- start ---------------------------------------------------------------------------------- */
@@ -446,104 +373,14 @@ int frontends_add(struct frontends *hub, const char *const *argv)
     return (int)fe->index;
 }
 
-/* The supervisor's command line; see ui/supervise_proto.h. The strings stay where they are. */
-static const char **supervisor_argv(const struct frontends *hub, const char *supervisor,
-                                    const char *user)
-{
-    size_t count = 4, n = 0;
-    const char **argv;
-
-    for (unsigned i = 0; i < hub->count; i++, count++)
-        for (char **arg = hub->frontend[i].argv; *arg; arg++)
-            count++;
-    argv = calloc(count, sizeof(*argv));
-    if (!argv)
-        return NULL;
-    argv[n++] = supervisor;
-    if (user) {
-        argv[n++] = "--user";
-        argv[n++] = user;
-    }
-    for (unsigned i = 0; i < hub->count; i++) {
-        argv[n++] = "--";
-        for (char **arg = hub->frontend[i].argv; *arg; arg++)
-            argv[n++] = *arg;
-    }
-    return argv;
-}
-
-/* In the child: only calls that are safe after fork(). */
-static void become_supervisor(const char **argv, int control, const int *fds, size_t count)
-{
-    int moved[1 + SUPERVISE_FDS_MAX];
-    sigset_t none;
-
-    /* Out of the way of the numbers they are to get, then there. */
-    moved[0] = fcntl(control, F_DUPFD, 64);
-    for (size_t i = 0; i < count; i++)
-        moved[1 + i] = fcntl(fds[i], F_DUPFD, 64);
-    for (size_t i = 0; i <= count; i++)
-        if (dup2(moved[i], SUPERVISE_FD + (int)i) < 0)
-            _exit(126);
-    close_range(SUPERVISE_FD + (unsigned)count + 1, ~0u, 0);
-    signal(SIGXFSZ, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    execv(argv[0], (char **)argv);
-    _exit(127);
-}
-
-int frontends_launch(struct frontends *hub, const char *supervisor, const char *user,
-                     const int *fds, size_t fd_count)
-{
-    const char **argv;
-    int pair[2], rc;
-    pid_t pid;
-
-    if (fd_count > SUPERVISE_FDS_MAX)
-        return -EINVAL;
-    argv = supervisor_argv(hub, supervisor, user);
-    if (!argv)
-        return -ENOMEM;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
-        rc = -errno;
-        free(argv);
-        return rc;
-    }
-    pid = fork();
-    if (pid == 0)
-        become_supervisor(argv, pair[1], fds, fd_count);
-    rc = pid < 0 ? -errno : 0;
-    free(argv);
-    close(pair[1]);
-    if (!rc)
-        rc = loop_fd_add(hub->loop, &hub->supervisor_fd, pair[0], EPOLLIN, supervisor_news, hub);
-    if (rc)
-        close(pair[0]);
-    else
-        hub->supervisor = pair[0];
-    hub->supervisor_pid = pid;
-    return rc;
-}
-
-void frontends_go(struct frontends *hub)
-{
-    struct supervise_message m = {.type = SUPERVISE_GO};
-
-    if (hub && hub->supervisor >= 0)
-        send(hub->supervisor, &m, sizeof(m), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 void frontends_destroy(struct frontends *hub)
 {
     if (!hub)
         return;
+    frontends_launched(hub);
     for (unsigned i = 0; i < hub->count; i++)
         detach(&hub->frontend[i]);
-    if (hub->supervisor >= 0) {
-        loop_fd_remove(hub->loop, &hub->supervisor_fd);
-        close(hub->supervisor);
-    }
+    supervisor_close(hub);
     input_led_watch_remove(hub->input, &hub->leds);
     draw_fini(hub);
     for (unsigned i = 0; i < hub->count; i++) {

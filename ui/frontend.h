@@ -44,10 +44,12 @@ int frontends_add(struct frontends *frontends, const char *const *argv);
 
 /*
  * Starts the supervisor with a copy of the given descriptors as 4, 5, ... of every front-end;
- * `user` is "UID:GID" or NULL. Call it before rights are given away. 0 or -errno.
+ * `user` is "UID:GID" or NULL. It goes on in the background; the descriptors must stay open until
+ * frontends_launched(), which waits for it, and belongs before rights are given away. 0 or -errno.
  */
 int frontends_launch(struct frontends *frontends, const char *supervisor, const char *user,
                      const int *fds, size_t fd_count);
+int frontends_launched(struct frontends *frontends);
 
 /* NULL: the guest has no screen; viewers see nothing. The display outlives the front-ends or is
  * taken back with NULL. */

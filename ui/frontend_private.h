@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by frontend.c (messages, supervisor) and frontend_draw.c (the screen). */
+/* Shared by frontend.c (messages), frontend_launch.c (the supervisor) and frontend_draw.c (the
+ * screen). */
 #ifndef UI_FRONTEND_PRIVATE_H
 #define UI_FRONTEND_PRIVATE_H
 
@@ -45,6 +46,7 @@ struct frontends {
 
     int supervisor; /* socket, or -1 */
     pid_t supervisor_pid;
+    struct launch *launch; /* it is being started */
     struct loop_fd supervisor_fd;
     struct input_led_watch leds;
     bool absolute; /* as told last */
@@ -67,6 +69,12 @@ struct frontends {
 
 /* Sends what is to be told, as far as the socket takes it. */
 void frontend_flush(struct frontend *fe);
+
+/* ---- frontend_launch.c --------------------------------------------------------------------- */
+
+/* The front-end is to be ended; the supervisor starts another. */
+void frontend_kill(struct frontend *fe);
+void supervisor_close(struct frontends *hub);
 
 /* ---- frontend_draw.c ------------------------------------------------------------------------ */
 

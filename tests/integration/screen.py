@@ -17,6 +17,8 @@ class Screen(Guest):
 
     def __init__(self, vnc="127.0.0.1:20,to=99", width=640, height=480, args=(), **more):
         super().__init__(vga="std", args=["-vnc", vnc] + list(args), **more)
+        if self.paused:
+            self.qmp("cont")
         dev = next(d for d in range(2, 6) if self.cfg(d, 0, 0) == 0x11111234)
         self.cfg(dev, 0, 0x10, 4, FB)
         self.cfg(dev, 0, 4, 2, 3)

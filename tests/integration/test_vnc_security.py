@@ -5,13 +5,14 @@ import os
 import signal
 import socket
 import struct
+import tempfile
 import time
 
 import rfb
-from fakexen import Guest, QmpError
+from fakexen import Guest, QmpError, program as path_of
 from rfb import Closed, Refused, Viewer, connect
 from screen import GREEN, RED, Screen, children, gone, until
-from tap import equal, main, test
+from tap import Skip, equal, main, test
 
 
 # -- who may look --------------------------------------------------------------------------------------
@@ -201,6 +202,35 @@ def sandbox():
         names = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
         for name in names:
             assert name.startswith(("socket:", "anon_inode:", "/dev/null")) or name == g.log_path, names
+
+
+@test
+def restricted():
+    """dm_restrict=1 with its limit of 256 KiB a file: the screen is shown, by processes of the guest's user"""
+    if os.geteuid() != 0:
+        raise Skip("needs root, as libxl has it")
+    # In a container root may be without the right to lift limits, which it has in dom0.
+    with open("/proc/self/status") as f:
+        capabilities = next(int(line.split()[1], 16) for line in f if line.startswith("CapEff"))
+    limit = "ulimit -f 512" if capabilities >> 24 & 1 else ":"
+    with tempfile.TemporaryDirectory() as folder:
+        program, empty = os.path.join(folder, "limited"), os.path.join(folder, "empty")
+        with open(program, "w") as f:
+            f.write("#!/bin/sh\n%s\nexec '%s' \"$@\"\n" % (limit, path_of("slimdm")))
+        os.chmod(program, 0o755)
+        os.mkdir(empty, 0)
+        argv = ("-xen-domid 1 -no-shutdown -chardev socket,id=libxl-cmd,path={dir}/qmp-libxl-1,server=on,"
+                "wait=off -mon chardev=libxl-cmd,mode=control -S -nodefaults -no-user-config -name locked "
+                "-vnc 127.0.0.1:20,to=99 -display none -device VGA,vgamem_mb=16 -xen-domid-restrict "
+                "-chroot %s -machine xenfv -m 248 -runas 65551:65534" % empty).split()
+        with Screen(dm=program, argv=argv, paused=True) as g:
+            g.fill(GREEN, 0, 0, 640, 480)
+            with g.viewer() as v:
+                v.wait(lambda: v.pixel(639, 479) == GREEN)
+            for pid in g.processes():
+                with open("/proc/%d/status" % pid) as f:
+                    uid = next(line.split()[1:] for line in f if line.startswith("Uid:"))
+                equal(uid, ["65551"] * 4)
 
 
 @test

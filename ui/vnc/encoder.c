@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <rfb/rfb.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -51,6 +52,7 @@ struct encoder {
     pthread_mutex_t lock; /* of mail */
     struct mail mail;
     int wake;
+    sem_t begun; /* the thread runs */
 
     /* the thread's own */
     rfbScreenInfoPtr screen;
@@ -419,8 +421,11 @@ static void turn(struct encoder *e)
 
 static void *run(void *opaque)
 {
+    struct encoder *e = opaque;
+
+    sem_post(&e->begun);
     for (;;)
-        turn(opaque);
+        turn(e);
     return NULL;
 }
 
@@ -486,7 +491,11 @@ int encoder_start(struct encoder *e)
 
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    sem_init(&e->begun, 0, 0);
     rc = -pthread_create(&thread, &attr, run, e);
+    /* A thread that has just been made does what the sandbox will forbid. */
+    while (!rc && sem_wait(&e->begun) && errno == EINTR)
+        ;
     pthread_attr_destroy(&attr);
     return rc;
 }

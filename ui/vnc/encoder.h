@@ -32,7 +32,8 @@ struct encoder;
 
 enum encoder_share { ENCODER_SHARE_ALLOW, ENCODER_SHARE_FORCE, ENCODER_SHARE_IGNORE };
 
-/* Sets the library up; the thread is started by encoder_start(). `name` is copied. 0 or -errno. */
+/* Sets the library up; the thread is started by encoder_start(), which returns when it
+ * runs. `name` is copied. 0 or -errno. */
 int encoder_create(struct encoder **out, struct frontend_client *core, const char *name,
                    enum encoder_share share);
 int encoder_start(struct encoder *encoder);
