@@ -4,8 +4,9 @@
  * as a guest and the host may do them; video memory lies between guard pages.
  *
  * Checked besides what the sanitizers see: the state stays one that a load would accept, the
- * picture stays within the caps, reports of written memory stay within the memory (testvga.c), and
- * a state that is saved and loaded shows the same picture.
+ * picture stays within the caps, reports of written memory stay within the memory (testvga.c), what
+ * a watcher is told is the whole truth, and a state that is saved and loaded shows the same
+ * picture.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -69,12 +70,28 @@ static void check_state(void)
 
 static void update(void)
 {
-    struct display *display = vga_display(t.vga);
-
-    if (display->update(display->dev, &t.screen))
+    if (t.display->update(t.display->dev, &t.screen))
         return;
     require((uint64_t)t.screen.width * t.screen.height <= SURFACE_MAX_PIXELS);
     require(t.screen.width > 0 && t.screen.height > 0);
+}
+
+/* A watcher's look at a surface of its own, compared with a picture drawn from nothing. */
+static void look(void)
+{
+    static struct surface watched;
+    struct surface truth = {0}, screen = t.screen;
+
+    t.screen = watched;
+    testvga_refresh(&t);
+    watched = t.screen;
+    t.screen = screen;
+    /* In the middle of a mode set the picture stays, whatever it was. */
+    if (surface_copy(&truth, &watched) == 0 && t.display->update(t.display->dev, &truth) == 0) {
+        require(truth.width == watched.width && truth.height == watched.height);
+        require(memcmp(truth.pixels, watched.pixels, (size_t)truth.width * truth.height * 4) == 0);
+    }
+    surface_fini(&truth);
 }
 
 static void save_and_load(void)
@@ -107,6 +124,9 @@ static void start(void)
     t.m.now = 1000000000;
     t.move_error = 0;
     surface_fini(&t.screen);
+    memset(t.guest_wrote, 0, VRAM_BYTES / 4096);
+    t.display->watched(t.display->dev, false);
+    t.display->watched(t.display->dev, true);
     testvga_config_write(&t, 0x10, 0xf0000000);
     testvga_config_write(&t, 0x18, MMIO_BASE);
     testvga_config_write(&t, 0x30, 0xf3000001);
@@ -176,7 +196,7 @@ static void one(struct input *in, unsigned *updates)
         break;
     case 9:
         if ((*updates)++ < MAX_UPDATES)
-            update();
+            look();
         break;
     case 10:
         t.m.now += u64(in) >> 20;
@@ -204,8 +224,10 @@ static void one(struct input *in, unsigned *updates)
         testvga_dispi(&t, index, (uint16_t)u16(in));
         break;
     }
-    case 14: /* the guest writes through the linear frame buffer */
-        memset(t.vram.base + (u64(in) & (VRAM_BYTES / 2 - 1)), u8(in), u16(in));
+    case 14: /* the guest writes through the linear frame buffer, where there is one */
+        memset(buf, u8(in), sizeof(buf));
+        if (t.at != TESTVGA_PARKING)
+            testvga_guest_write(&t, u64(in) & (VRAM_BYTES / 2 - 1), buf, u16(in) % sizeof(buf) + 1);
         break;
     default:
         t.move_error = op & 0x10 ? -12 : 0;
