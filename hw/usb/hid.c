@@ -179,6 +179,8 @@ static void destroy(void *dev)
 {
     struct hid *hid = dev;
 
+    /* What is down is released, which the controller need not know any more. */
+    hid->plug.has_data = NULL;
     input_sink_remove(hid->input, &hid->sink);
     free(hid);
 }

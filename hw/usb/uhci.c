@@ -408,10 +408,7 @@ static void destroy(void *dev)
     struct uhci *u = dev;
 
     timer_cancel(&u->timer);
-    for (unsigned i = 0; i < UHCI_PORTS; i++)
-        if (u->device[i])
-            u->device[i]->has_data = NULL;
-    free(u);
+    free(u); /* what is plugged in has ended before */
 }
 
 static const struct device_ops device_ops = {

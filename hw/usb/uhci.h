@@ -15,7 +15,7 @@ struct uhci;
  */
 int uhci_create(struct uhci **out, const struct dm_env *env, uint8_t devfn);
 
-/* Plugs a device into port 0 or 1; it must outlive the controller. -EBUSY: taken. */
+/* Plugs a device into port 0 or 1, until both end: no guest runs then. -EBUSY: taken. */
 int uhci_attach(struct uhci *uhci, unsigned port, struct usb_device *device);
 
 #endif

@@ -222,7 +222,7 @@ static void test_full_queue_ends_in_the_right_state(void **state)
 static void test_keyboard_reports_and_lamps(void **state)
 {
     struct usb_rig *r = *state;
-    uint8_t report[8], led = 2;
+    uint8_t report[8], led[2] = {2};
 
     usb_run(r);
     usb_enumerate(r, 1, 6);
@@ -243,9 +243,9 @@ static void test_keyboard_reports_and_lamps(void **state)
         assert_int_equal(usb_report(r, 600, report), 8);
     }
     assert_memory_equal(report, ((uint8_t[8]){0}), 8);
-    assert_int_equal(usb_control(r, 6, 0x21, 9, 0x200, 0, 1, &led), 1);
+    assert_int_equal(usb_control(r, 6, 0x21, 9, 0x200, 0, 1, led), 1);
     assert_int_equal(r->leds, INPUT_LED_CAPS);
-    assert_int_equal(usb_control(r, 6, 0x21, 9, 0x200, 0, 2, &led), -1);
+    assert_int_equal(usb_control(r, 6, 0x21, 9, 0x200, 0, 2, led), -1);
     assert_int_equal(usb_control(r, 6, 0x21, 9, 0x200, 0, 0, NULL), -1);
 }
 
