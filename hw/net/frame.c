@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Frames: IEEE 802.3 (FCS, multicast hash as Realtek's and others' chips take it), RFC 791, 793,
- * 768, and the Internet checksum of RFC 1071.
+ * Lists of pieces of memory; headers of IPv4, TCP and UDP (RFC 791, 793, 768) and the Internet
+ * checksum (RFC 1071).
  */
 #include "hw/net/frame.h"
 
@@ -70,71 +70,6 @@ size_t iov_read(const struct iovec *iov, int count, size_t offset, void *buf, si
 size_t iov_write(const struct iovec *iov, int count, size_t offset, const void *buf, size_t len)
 {
     return copy(iov, count, offset, (uint8_t *)buf, len, FROM_BUFFER);
-}
-
-/* ---- frame check sequence ---------------------------------------------------------------------
- */
-
-#define CRC32_POLYNOMIAL 0xedb88320u /* least significant bit first */
-
-/* byte[k][b] is what byte b does to the remainder when k more bytes follow it. */
-void fcs_init(struct fcs_table *table)
-{
-    for (unsigned b = 0; b < 256; b++) {
-        uint32_t crc = b;
-
-        for (unsigned i = 0; i < 8; i++)
-            crc = crc >> 1 ^ (crc & 1 ? CRC32_POLYNOMIAL : 0);
-        table->byte[0][b] = crc;
-    }
-    for (unsigned k = 1; k < 8; k++)
-        for (unsigned b = 0; b < 256; b++) {
-            uint32_t crc = table->byte[k - 1][b];
-
-            table->byte[k][b] = crc >> 8 ^ table->byte[0][crc & 0xff];
-        }
-}
-
-/* Eight bytes at a time, since every frame that is received comes by here. */
-static uint32_t crc_update(const struct fcs_table *t, uint32_t crc, const uint8_t *p, size_t len)
-{
-    for (; len >= 8; p += 8, len -= 8) {
-        uint64_t word;
-
-        memcpy(&word, p, 8);
-        word = le64toh(word) ^ crc;
-        crc = t->byte[7][word & 0xff] ^ t->byte[6][word >> 8 & 0xff] ^
-              t->byte[5][word >> 16 & 0xff] ^ t->byte[4][word >> 24 & 0xff] ^
-              t->byte[3][word >> 32 & 0xff] ^ t->byte[2][word >> 40 & 0xff] ^
-              t->byte[1][word >> 48 & 0xff] ^ t->byte[0][word >> 56];
-    }
-    while (len--)
-        crc = crc >> 8 ^ t->byte[0][(crc ^ *p++) & 0xff];
-    return crc;
-}
-
-uint32_t fcs_of(const struct fcs_table *table, const struct iovec *iov, int count, size_t len)
-{
-    uint32_t crc = UINT32_MAX;
-
-    for (int i = 0; i < count && len > 0; i++) {
-        size_t here = iov[i].iov_len < len ? iov[i].iov_len : len;
-
-        crc = crc_update(table, crc, iov[i].iov_base, here);
-        len -= here;
-    }
-    return ~crc;
-}
-
-/* The six highest bits of the remainder in the order of the wire, highest first. */
-unsigned fcs_hash(const struct fcs_table *table, const uint8_t address[ETH_ALEN])
-{
-    uint32_t crc = crc_update(table, UINT32_MAX, address, ETH_ALEN);
-    unsigned hash = 0;
-
-    for (unsigned i = 0; i < 6; i++)
-        hash = hash << 1 | (crc >> i & 1);
-    return hash;
 }
 
 /* ---- IPv4 -------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ size_t iov_write(const struct iovec *iov, int count, size_t offset, const void *
 
 struct fcs_table {
     uint32_t byte[8][256];
+    bool fold; /* the processor multiplies without carries; a test may clear it */
 };
 
 void fcs_init(struct fcs_table *table);

@@ -9,6 +9,7 @@ A script has one qtest (or x-) line a line, comments (#), words in braces that a
 
     @machine key=value ...     how the guest is made: disk=MIB cdrom=MIB|empty floppy=KIB vga= serial=
                                vcpus= usb=DEVICE
+                               nic=1: a card, and the player at the other end of its cable
     @label TEXT                names what follows, for the list of differences
     @for NAME FROM TO [STEP]   ... @end; also @for NAME in A B C
     @settle                    waits a moment and compares how the interrupt lines moved since then
