@@ -65,6 +65,16 @@ void put32(uint64_t at, uint32_t value)
     memcpy(ram(at), &value, 4);
 }
 
+uint32_t slow_fcs(const uint8_t *p, size_t len)
+{
+    uint32_t crc = UINT32_MAX;
+
+    for (size_t i = 0; i < len; i++)
+        for (unsigned bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (((crc ^ p[i] >> bit) & 1) ? 0xedb88320u : 0);
+    return ~crc;
+}
+
 void make_frame(uint8_t *frame, const uint8_t to[6], size_t len)
 {
     for (size_t i = 0; i < len; i++)

@@ -66,6 +66,8 @@ uint8_t *ram(uint64_t at);
 uint32_t ram32(uint64_t at);
 void put32(uint64_t at, uint32_t value);
 
+/* The FCS bit by bit, as the standard has it. */
+uint32_t slow_fcs(const uint8_t *p, size_t len);
 /* A frame of `len` bytes to `to`, filled with a pattern. */
 void make_frame(uint8_t *frame, const uint8_t to[6], size_t len);
 void arrive(const uint8_t to[6], size_t len);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* FCS by both ways of working it out, Internet checksums, and lists of pieces. */
-#include <string.h>
-
-#include "hw/net/frame.h"
-#include "tests/harness/tap.h"
+#include "tests/hw/net/nicrig.h"
 
 static uint8_t data[2048];
 
@@ -12,17 +9,6 @@ static int fill(void **state)
     for (size_t i = 0; i < sizeof(data); i++)
         data[i] = (uint8_t)(i * 197 + (i >> 5) * 31 + 7);
     return 0;
-}
-
-/* Bit by bit, as the standard has it. */
-static uint32_t slow_fcs(const uint8_t *p, size_t len)
-{
-    uint32_t crc = UINT32_MAX;
-
-    for (size_t i = 0; i < len; i++)
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (((crc ^ p[i] >> bit) & 1) ? 0xedb88320u : 0);
-    return ~crc;
 }
 
 static void test_fcs(void **state)

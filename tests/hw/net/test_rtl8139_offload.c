@@ -16,17 +16,6 @@ enum {
     L4 = 34, /* in a frame without IP options */
 };
 
-/* The FCS bit by bit, as the standard has it. */
-static uint32_t fcs(const uint8_t *p, size_t len)
-{
-    uint32_t crc = UINT32_MAX;
-
-    for (size_t i = 0; i < len; i++)
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (((crc ^ p[i] >> bit) & 1) ? 0xedb88320u : 0);
-    return ~crc;
-}
-
 /* RFC 1071, a word at a time. */
 static uint16_t sum_of(const uint8_t *p, size_t len, uint32_t sum)
 {
@@ -422,7 +411,7 @@ static void test_vlan_tags_are_taken_out(void **state)
         assert_int_equal(ram32(RX_DESC), DESC_FS | DESC_LS | 1 << 25 | len);
         assert_int_equal(ram32(RX_DESC + 4), 1 << 16 | 0x2361);
         assert_memory_equal(ram(RX_BUF), plain, len - 4);
-        sum = fcs(plain, len - 4);
+        sum = slow_fcs(plain, len - 4);
         assert_memory_equal(ram(RX_BUF + len - 4), &sum, 4);
         /* The next one has none. */
         arrive(nic_mac, 100);
