@@ -93,8 +93,10 @@ static const char *fdc_check(const void *state)
 {
     const struct fdc_state *s = state;
 
-    if (s->phase == PHASE_RESULT && s->fifo_pos >= s->fifo_end)
+    if (s->fifo_pos > s->fifo_end || (s->phase == PHASE_RESULT && s->fifo_pos == s->fifo_end))
         return "fifo_pos";
+    if (s->pos > s->end)
+        return "pos";
     if (s->phase == PHASE_COMMAND && s->fifo_end && s->fifo_end >= fdc_command_length(s))
         return "fifo_end";
     if (s->phase != PHASE_COMMAND && s->phase != PHASE_RESULT && (fdc_in_reset(s) || !s->step))

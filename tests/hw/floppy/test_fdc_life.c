@@ -359,6 +359,14 @@ static void test_hostile_state_is_contained(void **state)
     s->fifo_pos = s->fifo_end = 2;
     assert_string_equal(state_check(&fdc_desc, s), "fifo_pos");
     s->phase = PHASE_COMMAND;
+    s->pos = 6;
+    s->fifo_pos = 3;
+    assert_string_equal(state_check(&fdc_desc, s), "fifo_pos");
+    s->fifo_pos = 0;
+    s->fifo_end = 0;
+    assert_string_equal(state_check(&fdc_desc, s), "pos");
+    s->pos = s->end = 0;
+    s->fifo_end = 2;
     s->fifo[0] = 0x10;
     assert_string_equal(state_check(&fdc_desc, s), "fifo_end");
     s->fifo_pos = s->fifo_end = 0;
