@@ -22,7 +22,7 @@ from .progress import say, step
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGES = """xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common xenstore-utils
     linux-image-amd64 busybox-static bash coreutils util-linux mount iproute2 bridge-utils socat
-    seabios ipxe-qemu qemu-system-xen""".split()
+    seabios ipxe-qemu qemu-system-xen ethtool tcpdump""".split()
 # Needed by those only to be installed, never by what runs in dom0.
 UNUSED = re.compile(r"(python3|libpython3|perl|iso-codes|dpkg|adduser|initramfs-tools|klibc|debconf"
                     r"|media-types|passwd|readline-common|ucf|tar$|mawk|sensible-utils)")
@@ -31,15 +31,18 @@ NOT_UNPACKED = ["./usr/share/doc/*", "./usr/share/man/*", "./usr/share/locale/*"
                 "*/drivers/gpu/drm/nouveau/*", "*/drivers/gpu/drm/i915/*", "*/drivers/media/*",
                 "*/net/wireless/*", "*/sound/*", "*/drivers/infiniband/*"]
 DOM0_MODULES = """virtio_pci virtio_blk virtio_net virtio_console 9p 9pnet_virtio loop tun bridge
-    xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback""".split()
+    xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback
+    8021q""".split()
 # Stock drivers for every device that a guest may be shown; which of them load is up to what it
 # finds.
 GUEST_MODULES = """ata_piix ata_generic sd_mod sr_mod isofs psmouse evdev button bochs cirrus
-    xen-blkfront xen-netfront 8139cp 8139too""".split()
+    xen-blkfront xen-netfront 8139cp 8139too 8021q""".split()
 XEN_PROGRAMS = """xl xenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper xen-hvmctx
     xenctx""".split()
 DOM0_PROGRAMS = """bin/bash bin/ip sbin/bridge sbin/brctl bin/stat usr/bin/socat usr/bin/flock
     sbin/losetup usr/bin/timeout usr/bin/setsid""".split()
+# For guests, on a CD of their own with the libraries they need.
+TOOLS = ["usr/sbin/ethtool", "usr/bin/tcpdump"]
 ROMS = ["usr/share/seabios/*.bin", "usr/lib/ipxe/qemu/*.rom"]
 PASSWORD = "slimdm"  # of root in the guest; the hash below is of this word
 PASSWD = "root:$1$slimdm$NVx6z2JnxA40Jrj7yETuy.:0:0:root:/root:/bin/sh\n"
@@ -59,6 +62,7 @@ class Image:
         self.baseline = os.path.join(folder, "baseline.cpio")
         self.guest_kernel = os.path.join(folder, "guest-kernel")
         self.guest_root = os.path.join(folder, "guest-initrd")
+        self.tools = os.path.join(folder, "tools.cpio")
         with open(os.path.join(folder, "contents")) as source:
             self.dom0_files = set(source.read().split("\n"))
 
@@ -114,6 +118,7 @@ def _build(pairs, folder):
         _kernels(root, tree, part)
         _dom0(root, tree, part)
         _guest(root, tree, part)
+        _tools(root, part)
         os.rename(part, folder)
 
 
@@ -265,3 +270,11 @@ def _guest(root, tree, part):
     with open(raw, "rb") as source, open(os.path.join(part, "guest-initrd"), "wb") as out:
         out.write(lzma.compress(source.read(), check=lzma.CHECK_CRC32, preset=9))
     os.remove(raw)
+
+
+def _tools(root, part):
+    tools = cpio.Archive()
+    tools.file("lib64/ld-linux-x86-64.so.2",
+               os.path.join(root, "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"), 0o755)
+    _libraries(tools, root, _add_programs(tools, root, TOOLS))
+    _write(tools, part, "tools.cpio")

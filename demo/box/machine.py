@@ -8,6 +8,7 @@ which Xen uses for its guests.
 """
 import base64
 import collections
+import glob
 import os
 import shutil
 import signal
@@ -33,6 +34,7 @@ HOST_LIBRARIES = ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu",
                   "/usr/local/lib/x86_64-linux-gnu",
                   "/usr/local/lib"]
 BASELINE = "/usr/libexec/xen-qemu-system-i386"
+BOOT_FILE = "boot"  # what the DHCP server names
 LINES = 2
 READY_SECONDS = 180
 
@@ -155,13 +157,14 @@ class Job:
 
 class Machine:
     """dm is "baseline" for Debian's qemu-system-xen, or the path of a device model to put into
-    dom0. out is a folder for logs and the shared folder. forwards are (host port, dom0 port) of
-    127.0.0.1."""
+    dom0. out is a folder for logs, the shared folder and the one that guests boot from over the
+    network. forwards are (host port, dom0 port) of 127.0.0.1."""
 
     def __init__(self, out, dm="baseline", forwards=(), memory=2048, dom0_memory=768):
         self.image = images.obtain()
         self.out = os.path.abspath(out)
         self.share = os.path.join(self.out, "share")
+        self.tftp = os.path.join(self.out, "tftp")
         self.dm = BASELINE if dm == "baseline" else "/usr/libexec/" + os.path.basename(dm)
         self._dm_source = None if dm == "baseline" else os.path.abspath(dm)
         self._forwards, self._memory, self._dom0_memory = forwards, memory, dom0_memory
@@ -170,6 +173,7 @@ class Machine:
         self._lock = threading.Lock()
         self.answers, self.lines, self.control = {}, [], None
         os.makedirs(os.path.join(self.share, "jobs"), exist_ok=True)
+        os.makedirs(self.tftp, exist_ok=True)
 
     # -- start and stop --------------------
 
@@ -208,8 +212,10 @@ class Machine:
             processor = ["-accel", "kvm", "-cpu", "host"]
         else:
             processor = ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", TCG_CPU]
-        net = "user,id=net0" + "".join(",hostfwd=tcp:127.0.0.1:%d-10.0.2.15:%d" % pair
-                                       for pair in self._forwards)
+        # dom0 has 10.0.2.15; the DHCP and TFTP servers are for guests that boot from the network.
+        net = "user,id=net0,dhcpstart=10.0.2.20,tftp=%s,bootfile=%s" % (self.tftp, BOOT_FILE)
+        net += "".join(",hostfwd=tcp:127.0.0.1:%d-10.0.2.15:%d" % pair
+                       for pair in self._forwards)
         command = ["qemu-system-x86_64", *processor, "-machine", "pc", "-smp", "2", "-m",
                    str(self._memory),
                    "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
@@ -250,9 +256,12 @@ class Machine:
     def _write_initrd(self, target):
         extra = cpio.Archive()
         if self._dm_source:
-            extra.file(self.dm, self._dm_source, 0o755)
-            missing = elf.add_libraries(extra, [self._dm_source], HOST_LIBRARIES,
-                                        self.image.dom0_files)
+            # Its helper programs lie beside it, here and there.
+            helpers = sorted(glob.glob(os.path.join(os.path.dirname(self._dm_source), "slimdm-*")))
+            programs = [self._dm_source] + [path for path in helpers if os.path.isfile(path)]
+            for path in programs:
+                extra.file("/usr/libexec/" + os.path.basename(path), path, 0o755)
+            missing = elf.add_libraries(extra, programs, HOST_LIBRARIES, self.image.dom0_files)
             if missing:
                 raise MachineError("%s needs libraries that are not here: %s"
                                    % (self._dm_source, " ".join(missing)))

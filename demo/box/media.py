@@ -65,6 +65,22 @@ def cd(image, out, words=""):
               "-boot-info-table", top)
 
 
+def tools_cd(image, out, words=""):
+    """A CD with programs for guests: "tools.cpio", to be unpacked over the guest's root."""
+    with tempfile.TemporaryDirectory() as work:
+        shutil.copy(image.tools, os.path.join(work, "tools.cpio"))
+        _tool("xorriso", "-as", "mkisofs", "-quiet", "-o", out, "-V", "TOOLS", work)
+
+
+def network_boot(image, folder, name, words=""):
+    """Puts our kernel and small root into a TFTP server's folder, and a script for iPXE."""
+    shutil.copy(image.guest_kernel, os.path.join(folder, "vmlinuz"))
+    shutil.copy(image.guest_root, os.path.join(folder, "initrd"))
+    with open(os.path.join(folder, name), "w") as target:
+        target.write("#!ipxe\nkernel vmlinuz initrd=initrd box.loader=ipxe %s %s\n"
+                     "initrd initrd\nboot\n" % (KERNEL_WORDS, words))
+
+
 def _partitioned(out, boot_code, kind, filesystem):
     """A disk image with one active partition that holds the file filesystem."""
     length = os.path.getsize(filesystem) // SECTOR

@@ -21,9 +21,11 @@ sys.path[:0] = [HERE, os.path.join(TOP, "demo")]
 from box import guest, machine, media  # noqa: E402
 from box.progress import say  # noqa: E402
 
-FILES = ["tests_boot", "tests_devices", "tests_power", "tests_platform", "tests_screen"]
+FILES = ["tests_boot", "tests_devices", "tests_power", "tests_platform", "tests_screen",
+         "tests_network"]
 QUICK = ["cd_boot", "grub_boot", "unplug", "reboot"]
-BUILDERS = {"cd": media.cd, "grub": media.grub_disk, "syslinux": media.syslinux_disk}
+BUILDERS = {"cd": media.cd, "grub": media.grub_disk, "syslinux": media.syslinux_disk,
+            "tools": media.tools_cd}
 
 
 class Failure(Exception):
@@ -51,7 +53,7 @@ class Case:
             raise Failure(text)
 
     def medium(self, kind, words=""):
-        """Path in dom0 of a fresh boot medium: "cd", "grub" or "syslinux"."""
+        """Path in dom0 of a fresh boot medium: "cd", "grub", "syslinux" or "tools"."""
         return self.copy_in(self.suite.medium(kind, words), kind + ".img")
 
     def copy_in(self, path, name):
