@@ -264,7 +264,7 @@ static int create(void *opaque, struct xenbus_device *dev, void **device)
         free(v);
         return rc;
     }
-    v->sink = (struct input_sink){.name = "vkbd", .opaque = v, .key = key_event};
+    v->sink = (struct input_sink){.name = "vkbd", .opaque = v};
     input_sink_add(v->input, &v->sink);
     input_sink_activate(v->input, &v->sink, false);
     *device = v;
@@ -318,10 +318,32 @@ static bool disconnect(void *device)
     return true;
 }
 
+/* The administrator may have taken a part of it away (feature-disable-...). */
+static bool node_is_set(struct vkbd *v, const char *node)
+{
+    char *text = xenbus_read(v->dev, node);
+    bool set = text && strcmp(text, "1") == 0;
+
+    free(text);
+    return set;
+}
+
+/* What this front end can be told of, and how. */
+static void choose_events(struct vkbd *v)
+{
+    bool pointer_off = node_is_set(v, XENKBD_FIELD_FEAT_DSBL_POINTER);
+    uint64_t absolute = 0;
+
+    xenbus_frontend_number(v->dev, XENKBD_FIELD_REQ_ABS_POINTER, 1, &absolute);
+    v->sink.key = node_is_set(v, XENKBD_FIELD_FEAT_DSBL_KEYBRD) ? NULL : key_event;
+    v->sink.abs = absolute && !pointer_off ? abs_event : NULL;
+    v->sink.rel = absolute || pointer_off ? NULL : rel_event;
+}
+
 static int connect(void *device)
 {
     struct vkbd *v = device;
-    uint64_t channel, absolute = 0;
+    uint64_t channel;
     const char *what = "event-channel";
     int rc = xenbus_frontend_number(v->dev, XENKBD_FIELD_EVT_CHANNEL, UINT32_MAX, &channel);
 
@@ -339,9 +361,7 @@ static int connect(void *device)
         unmap_page(v);
         return rc;
     }
-    xenbus_frontend_number(v->dev, XENKBD_FIELD_REQ_ABS_POINTER, 1, &absolute);
-    v->sink.abs = absolute ? abs_event : NULL;
-    v->sink.rel = absolute ? NULL : rel_event;
+    choose_events(v);
     v->prod = __atomic_load_n(&v->page->in_prod, __ATOMIC_RELAXED);
     v->wanted = v->told = (struct pressed){0};
     v->moved = v->away = false;

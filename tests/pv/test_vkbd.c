@@ -372,6 +372,31 @@ static void test_cve_2015_8550_hostile_indexes(void **state)
     assert_memory_equal((uint8_t *)r->page + 3072, tail, sizeof(tail));
 }
 
+static void test_parts_that_are_disabled(void **state)
+{
+    struct rig *r = *state;
+    union xenkbd_in_event event;
+
+    mock_store_set(r->mock, BACK "/feature-disable-pointer", "1");
+    connect(r, true);
+    input_abs(r->input, 1, 2, 0, 0);
+    assert_int_equal(r->ps2_moves, 1); /* by the emulated mouse */
+    input_key(r->input, KEY_A, true);
+    assert_key(r, KEY_A, true);
+    front_state(r, 5);
+    front_state(r, 6);
+    front_state(r, 1);
+    memset(r->page, 0, 4096);
+    mock_store_set(r->mock, BACK "/feature-disable-pointer", "0");
+    mock_store_set(r->mock, BACK "/feature-disable-keyboard", "1");
+    connect(r, true);
+    input_key(r->input, KEY_A, true);
+    assert_int_equal(r->ps2_keys, 1);
+    input_abs(r->input, 3, 4, 0, 0);
+    assert_true(next(r, &event));
+    assert_int_equal(event.type, XENKBD_TYPE_POS);
+}
+
 static void test_toolstack_takes_it_away(void **state)
 {
     struct rig *r = *state;
@@ -406,6 +431,7 @@ int main(void)
         T(test_nothing_is_written_while_the_machine_stands),
         T(test_wrong_nodes_are_refused),
         T(test_cve_2015_8550_hostile_indexes),
+        T(test_parts_that_are_disabled),
         T(test_toolstack_takes_it_away),
     };
 
