@@ -18,6 +18,7 @@ SYSLINUX_MBR = "/usr/lib/syslinux/mbr/mbr.bin"
 GRUB = "/usr/lib/grub/i386-pc"
 SECTOR = 512
 FIRST = 2048               # first sector of the partition: 1 MiB, as partitioning programs do it
+FLOPPY_SAYS = "floppy: syslinux has read its files"
 CD_DATA_BYTES = 8 << 20    # of the file "data" on the CD, for reading tests
 
 
@@ -79,6 +80,20 @@ def network_boot(image, folder, name, words=""):
     with open(os.path.join(folder, name), "w") as target:
         target.write("#!ipxe\nkernel vmlinuz initrd=initrd box.loader=ipxe %s %s\n"
                      "initrd initrd\nboot\n" % (KERNEL_WORDS, words))
+
+
+def floppy(image, out, words=""):
+    """A 1.44 MB disk with syslinux on FAT12, which has no kernel to load: it says FLOPPY_SAYS on
+    the serial line and shows its prompt."""
+    with tempfile.TemporaryDirectory() as work:
+        configuration = os.path.join(work, "syslinux.cfg")
+        with open(configuration, "w") as target:
+            target.write("serial 0 115200\nprompt 1\ntimeout 0\nsay %s\n" % FLOPPY_SAYS)
+        with open(out, "wb") as target:
+            target.truncate(1440 << 10)
+        _tool("mformat", "-i", out, "-f", "1440", "-v", "SLIMDM", "::")
+        _tool("mcopy", "-i", out, configuration, "::")
+        _tool("syslinux", "--install", out)
 
 
 def _partitioned(out, boot_code, kind, filesystem):

@@ -21,10 +21,12 @@ sys.path[:0] = [HERE, os.path.join(TOP, "demo")]
 from box import guest, machine, media  # noqa: E402
 from box.progress import say  # noqa: E402
 
-FILES = ["tests_boot", "tests_devices", "tests_power", "tests_platform", "tests_screen",
+FILES = ["tests_boot", "tests_devices", "tests_floppy", "tests_power", "tests_platform",
+         "tests_screen",
          "tests_network", "tests_pv"]
 QUICK = ["cd_boot", "grub_boot", "unplug", "reboot"]
-BUILDERS = {"cd": media.cd, "grub": media.grub_disk, "syslinux": media.syslinux_disk,
+BUILDERS = {"cd": media.cd, "grub": media.grub_disk, "floppy": media.floppy,
+            "syslinux": media.syslinux_disk,
             "tools": media.tools_cd}
 
 
