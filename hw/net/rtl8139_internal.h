@@ -200,6 +200,7 @@ struct rtl8139 {
     struct timer starve_timer; /* looks whether descriptors have come */
     struct loop_work work;     /* transmit goes on */
     unsigned tx_budget;
+    unsigned tx_turns; /* since the driver's last kick */
     struct guest_sg tx_sg, rx_sg;
     struct fcs_table fcs;
     uint8_t bounce[RX_FRAME_MAX]; /* a frame in loopback, or one that moves */
@@ -241,6 +242,8 @@ extern const struct io_ops rtl8139_io_ops;
 /* ---- rtl8139_tx.c -----------------------------------------------------------------------------
  */
 
+/* The driver asks to send. */
+void rtl8139_kick(struct rtl8139 *d);
 /* Sends what the guest has handed over, within a turn's budget. */
 void rtl8139_transmit(struct rtl8139 *d);
 /* One frame to the wire or the loop. As net_send(); `work` may be NULL. */

@@ -183,7 +183,7 @@ static void tsd_write(struct rtl8139 *d, unsigned reg, struct write w)
         return;
     }
     s->tsd[i] = merged(s->tsd[i], w) & TSD_WRITABLE;
-    rtl8139_transmit(d);
+    rtl8139_kick(d);
 }
 
 static void cr_write(struct rtl8139 *d, uint8_t value)
@@ -210,7 +210,7 @@ static void cr_write(struct rtl8139 *d, uint8_t value)
     }
     if (!(value & CR_TE))
         s->tppoll = 0;
-    rtl8139_transmit(d);
+    rtl8139_kick(d);
 }
 
 static void capr_write(struct rtl8139_state *s, struct write w)
@@ -293,7 +293,7 @@ static void tppoll_write(struct rtl8139 *d, uint8_t value)
     if (!cplus_tx(s) || !(s->cr & CR_TE))
         return;
     s->tppoll |= value & (TPPOLL_HPQ | TPPOLL_NPQ);
-    rtl8139_transmit(d);
+    rtl8139_kick(d);
 }
 
 static void bytes_write(uint8_t *p, struct write w)

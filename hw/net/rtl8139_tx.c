@@ -8,6 +8,7 @@
  *            v
  *     gather FS ... LS --no LS in the whole ring, FS inside, too long--> TER, given back unsent
  *            |    \--next one is not ours yet--> wait for a kick
+ *            |     \--more than a ring can hold, by one kick--> TER, wait for a kick
  *            v
  *     back-end --no room--> wait for it; nothing has changed, all is gathered anew then
  *            |
@@ -23,6 +24,8 @@
 
 /* Descriptors, and segments of large frames, that a turn takes. */
 #define TX_BUDGET 64u
+/* What a ring can hold is done after so many turns: 64 times 64 KiB in segments of 64 bytes. */
+#define TX_TURNS_MAX 1024u
 
 enum {
     DESC_TX_LENGTH = 0xffff,
@@ -244,6 +247,20 @@ void rtl8139_transmit(struct rtl8139 *d)
         while (may_transmit(d) && d->tx_budget && c_mode_frame(d))
             ;
     }
-    if (may_transmit(d) && more(d))
+    if (!may_transmit(d) || !more(d))
+        return;
+    if (d->tx_turns++ < TX_TURNS_MAX) {
         loop_defer(d->env.loop, &d->work);
+        return;
+    }
+    /* A ring that fills itself, as one does that frames in loopback are written to. */
+    d->s->tppoll = 0;
+    d->s->isr |= INT_TER | INT_TDU;
+    d->s->tx_err++;
+}
+
+void rtl8139_kick(struct rtl8139 *d)
+{
+    d->tx_turns = 0;
+    rtl8139_transmit(d);
 }

@@ -462,14 +462,22 @@ static void test_cve_2021_3416_loopback(void **state)
     set(TCR, 4, TCR_LOOP);
     set(RCR, 4, RCR_AAP);
     for (unsigned i = 0; i < 64; i++) {
-        rx_desc(i, TX_DESC, 1024 + 64, false);
-        tx_desc(i, DESC_FS | DESC_LS, TX_DESC, 1024, 0, false);
+        rx_desc(i, TX_DESC, 4096, false);
+        tx_desc(i, DESC_FS | DESC_LS, TX_BUF, 0xc00, 0, false);
     }
-    /* Each frame writes the ring of OWN descriptors anew: it goes on, a budget each turn. */
+    memcpy(ram(TX_BUF), ram(TX_DESC), 0xc00);
+    /* Each frame writes both rings anew: it goes on, a budget each turn. */
     set(REG_TPPOLL, 1, TPPOLL_NPQ);
     for (unsigned i = 0; i < 10; i++)
         loop_turn(rig.m.env.loop, 0);
+    assert_true(rig.nic->work.queued);
     assert_null(state_check(&rtl8139_desc, rig.nic->s));
+    /* ... until that is more than any ring holds. */
+    for (unsigned i = 0; i < 1100; i++)
+        loop_turn(rig.m.env.loop, 0);
+    assert_false(rig.nic->work.queued);
+    assert_int_equal(get(REG_ISR, 2) & (INT_TER | INT_TDU), INT_TER | INT_TDU);
+    assert_int_equal(get(REG_TPPOLL, 1), 0);
     set(REG_CR, 1, CR_RST);
     settle();
     assert_int_equal(get(REG_ISR, 2), 0);
