@@ -11,6 +11,7 @@ A script has one qtest (or x-) line a line, comments (#), words in braces that a
                                vcpus= usb=DEVICE
                                nic=1: a card, and the player at the other end of its cable
     @label TEXT                names what follows, for the list of differences
+    @macro NAME PARAMETER...   ... @end; @do NAME VALUE... puts the lines between in its place
     @for NAME FROM TO [STEP]   ... @end; also @for NAME in A B C
     @settle                    waits a moment and compares how the interrupt lines moved since then
     @records KIND              compares what was asked of Xen since then
@@ -18,6 +19,7 @@ A script has one qtest (or x-) line a line, comments (#), words in braces that a
     @keyboard                  reads the i8042 until it stays empty; bytes of the mouse are marked
     @arrive HEX                a frame comes to the card; words of the form NUMBER*HEX repeat HEX
     @sent                      compares the frames that the card has sent since then
+    @screen                    compares size and picture of the screen, five bits of each colour
 """
 
 import json
@@ -48,7 +50,13 @@ def expand(lines, names=None):
     result, at = [], 0
     while at < len(lines):
         words = lines[at].split()
-        if words[0] != "@for":
+        if words[0] == "@do":
+            parameters, body = names["@" + words[1]]
+            values = [int(_value(w.strip("{}"), names), 0) for w in words[2:]]
+            result += expand(body, dict(names, **dict(zip(parameters, values, strict=True))))
+            at += 1
+            continue
+        if words[0] not in ("@for", "@macro"):
             result.append(re.sub(r"\{([^}]*)\}", lambda m: _value(m[1], names), lines[at].strip()))
             at += 1
             continue
@@ -56,7 +64,11 @@ def expand(lines, names=None):
         while depth:
             end += 1
             first = lines[end].split()[0]
-            depth += (first == "@for") - (first == "@end")
+            depth += (first in ("@for", "@macro")) - (first == "@end")
+        if words[0] == "@macro":
+            names["@" + words[1]] = (words[2:], lines[at + 1:end])
+            at = end + 1
+            continue
         numbers = [int(eval(w, {}, names)) for w in words[2:] if w != "in"]
         if words[2] != "in":
             numbers = range(*numbers)
@@ -168,6 +180,8 @@ def play_with(dm, lines, images, cable):
                 cable.arrive(rest)
             elif word == "@sent":
                 note("frames", cable.sent())
+            elif word == "@screen":
+                note("screen", screen(g))
             elif word == "@quiet":
                 g.cmd(rest)
             else:
@@ -199,6 +213,18 @@ def keyboard(g, patience=0.04):
             result.append("%02x%s" % (g.inb(0x60), "m" if status & 0x20 else ""))
             last = time.monotonic()
     return " ".join(result)
+
+
+def screen(g):
+    """Size and hash of a screenshot. The lower bits are spread differently: by repetition of the
+    upper ones here, by shifting in QEMU."""
+    path = os.path.join(g.dir, "screen.ppm")
+    g.inb(0x3CC)  # behind what waits in the ring
+    g.qmp("screendump", {"filename": path})
+    with open(path, "rb") as f:
+        kind, size, _, pixels = f.read().split(b"\n", 3)
+    assert kind == b"P6", kind
+    return "%s %s" % (size.decode(), hash_of(pixels.translate(bytes(v & 0xF8 for v in range(256)))))
 
 
 def differences(script, peer="qemu", own="slimdm"):
@@ -287,7 +313,10 @@ def docs():
               "uart": "Serial port", "dma8237": "DMA controller", "ide": "IDE disk",
               "idedma": "Bus-master IDE", "atapi": "CD-ROM", "fdc": "Floppy",
               "uhci_regs": "USB host controller", "uhci_transfers": "USB transfers",
-              "fdcformat": "Floppy, formatting", "vga": "VGA", "rtl8139_regs": "Network card: registers",
+              "fdcformat": "Floppy, formatting", "vga": "VGA",
+              "vga_screen": "VGA: the screen", "cirrus_regs": "Cirrus: registers and memory",
+              "cirrus_blt": "Cirrus: blits", "cirrus_screen": "Cirrus: the screen",
+              "rtl8139_regs": "Network card: registers",
               "rtl8139_frames": "Network card: frames", "reset": "Reset"}
     for script, title in titles.items():
         own = [e for e in entries if e["where"][0]["script"] == script]
