@@ -48,7 +48,7 @@ struct block_options {
      * that is locked already (a paravirtual disk beside the emulated one).
      */
     bool lock;
-    bool lock_later; /* not when it is opened: block_lock() will be called */
+    bool lock_later;               /* not when it is opened: block_lock() will be called */
     struct block_servers *servers; /* for images that are not raw files; NULL: raw files only */
 };
 

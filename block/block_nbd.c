@@ -79,6 +79,8 @@ static int command_done(void *opaque, int *error)
     c->error = *error ? -*error : 0;
     if (!c->req)
         return 1;
+    if (nbd->issuing == c->req)
+        nbd->issuing = NULL;
     nbd->in_flight--;
     if (means_lost(c->error) && c->req->tries++ == 0 && c->req->op != BLOCK_FLUSH)
         queue_put(&nbd->queue_end, c->req);
@@ -177,8 +179,10 @@ static void send_one(struct nbd *nbd, struct block_request *req)
     }
     *c = (struct command){.nbd = nbd, .req = req};
     nbd->in_flight++;
-    if (issue(nbd, req, c) < 0) {
-        /* Nothing has been called, but for command_free(). */
+    nbd->issuing = req;
+    /* A call that fails may have been answered before it failed: when the connection broke in it.
+     */
+    if (issue(nbd, req, c) < 0 && nbd->issuing) {
         int code = nbd->api->get_errno();
 
         nbd->in_flight--;
@@ -187,6 +191,7 @@ static void send_one(struct nbd *nbd, struct block_request *req)
         else
             finish_with(nbd, req, code ? -code : -EIO);
     }
+    nbd->issuing = NULL;
 }
 
 static void send_queue(struct nbd *nbd)
@@ -371,7 +376,7 @@ void nbd_image_close(void *impl)
 
     nbd_connection_close(nbd);
     nbd->state = NBD_DOWN;
-    nbd_peer_put(nbd->peer);
+    nbd_peer_put(nbd->peer, nbd->writes);
     nbd->closing = true;
     if (!nbd->in_turn)
         nbd_free(nbd);

@@ -44,7 +44,8 @@ struct loop *block_servers_loop(const struct block_servers *servers);
 struct nbd_peer;
 int nbd_peer_get(struct nbd_peer **out, struct block_servers *servers,
                  const struct nbd_target *target, int fd, char *error, size_t error_size);
-void nbd_peer_put(struct nbd_peer *peer);
+/* With `wait`, and for the last one: until the server has let go of the image, at most 10 s. */
+void nbd_peer_put(struct nbd_peer *peer, bool wait);
 
 /*
  * Asks for a connection; answer() comes later, once: with a socket, which is the callee's, or with

@@ -17,7 +17,8 @@
 #include "build_config.h"
 #include "dm/loop.h"
 
-#define WAITING_MAX 16
+#define WAITING_MAX   16
+#define SERVER_END_MS 10000
 
 struct block_servers {
     struct loop *loop;
@@ -111,7 +112,7 @@ static void peer_gone(struct nbd_peer *peer)
     peer->refs++;
     while (peer->nwaiting)
         deliver(peer, -ECONNRESET, "slimdm-nbd has ended");
-    nbd_peer_put(peer);
+    nbd_peer_put(peer, false);
 }
 
 static void peer_ready(void *opaque, uint32_t events)
@@ -121,7 +122,7 @@ static void peer_ready(void *opaque, uint32_t events)
     peer->refs++; /* an answer may be the end of the last image */
     if (!take_answer(peer))
         peer_gone(peer);
-    nbd_peer_put(peer);
+    nbd_peer_put(peer, false);
 }
 
 /* ---- the process ---------------------------------------------------------------------------- */
@@ -265,10 +266,25 @@ int nbd_peer_get(struct nbd_peer **out, struct block_servers *servers,
     return 0;
 }
 
-void nbd_peer_put(struct nbd_peer *peer)
+/* A server that still ends has the image's locks: the next one could not open it. */
+static void wait_for_end(const struct nbd_peer *peer)
+{
+    struct pollfd pfd = {.fd = peer->control, .events = POLLIN};
+    struct nbd_answer late;
+
+    if (peer->control < 0 || shutdown(peer->control, SHUT_WR) < 0)
+        return;
+    while (poll(&pfd, 1, SERVER_END_MS) > 0 &&
+           recv(peer->control, &late, sizeof(late), MSG_DONTWAIT) > 0)
+        ;
+}
+
+void nbd_peer_put(struct nbd_peer *peer, bool wait)
 {
     if (--peer->refs)
         return;
+    if (wait)
+        wait_for_end(peer);
     for (struct nbd_peer **at = &peer->servers->peers; *at; at = &(*at)->next)
         if (*at == peer) {
             *at = peer->next;

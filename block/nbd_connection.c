@@ -210,6 +210,7 @@ static struct nbd *nbd_new(const struct nbd_api *api, const char *path,
     nbd->name = strdup(path);
     nbd->export_name = strdup(target->export_name);
     nbd->discard = options->discard;
+    nbd->writes = !options->read_only;
     nbd->fua =
         options->cache == BLOCK_CACHE_WRITETHROUGH || options->cache == BLOCK_CACHE_DIRECTSYNC;
     nbd->wanted = (struct nbd_wanted){nbd_answered, nbd};

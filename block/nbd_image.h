@@ -33,6 +33,7 @@ struct nbd {
     char *name;
     char *export_name;
     bool discard; /* wanted */
+    bool writes;  /* is open for writing: its server's end is waited for */
     bool fua;     /* every write is to be stable when it is answered */
 
     enum nbd_state state;
@@ -53,6 +54,7 @@ struct nbd {
     struct block_request *queue, **queue_end;       /* not sent */
     struct block_request *finished, **finished_end; /* answered by the server, or failed */
     unsigned in_flight;
+    struct block_request *issuing; /* until libnbd has answered it or its call returns */
     bool in_turn, closing;
 };
 
