@@ -199,7 +199,7 @@ static void test_filter_changes_keep_the_ring(void **state)
     assert_int_equal(get(REG_CBR, 2), 0);
 }
 
-/* CVE-2015-5278, -5279, -8743 (ne2000): pointers of a ring come from the guest. */
+/* CVE-2015-5278, CVE-2015-5279, CVE-2015-8743 (ne2000): pointers of a ring come from the guest. */
 static void test_cve_2015_5279_ring_pointers_from_the_guest(void **state)
 {
     start_c_mode(RCR_APM);
@@ -241,6 +241,19 @@ static void test_cve_2018_17958_oversize_frames_in_cplus_mode(void **state)
     arrive(nic_mac, 0x1fff - 4);
     assert_int_equal(ram32(RX_DESC) & 0x1fff, 0x1fff);
     assert_int_equal(*ram(RX_BUF + 0x1fff), 0xcc);
+}
+
+/* CVE-2015-7512 (pcnet): a frame as long as its buffer, and the FCS behind it. */
+static void test_cve_2015_7512_frame_as_long_as_its_buffer(void **state)
+{
+    for (size_t len = 1500; len <= 1540; len++) {
+        start_cplus(CPCR_CPRX);
+        memset(ram(RX_BUF), 0xcc, BUF_SIZE);
+        rx_fill(1);
+        arrive(nic_mac, len);
+        assert_int_equal(*ram(RX_BUF + 1536), 0xcc);
+        assert_int_equal(get(MPC, 4), len + 4 > 1536);
+    }
 }
 
 /* ---- filter -----------------------------------------------------------------------------------
@@ -518,6 +531,7 @@ int main(void)
         T(test_cve_2015_5279_ring_pointers_from_the_guest),
         T(test_cve_2012_6075_oversize_frames),
         T(test_cve_2018_17958_oversize_frames_in_cplus_mode),
+        T(test_cve_2015_7512_frame_as_long_as_its_buffer),
         T(test_filters),
         T(test_multicast_hash),
         T(test_filtered_frames_leave_no_trace),

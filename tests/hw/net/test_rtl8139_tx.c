@@ -295,8 +295,8 @@ static void test_ring_in_its_own_buffer(void **state)
     assert_null(state_check(&rtl8139_desc, rig.nic->s));
 }
 
-/* CVE-2015-7504, -7512, -3209 (pcnet): frames assembled from too many pieces. */
-static void test_cve_2015_7504_frame_longer_than_any(void **state)
+/* CVE-2015-3209 (pcnet): frames assembled from too many pieces. */
+static void test_cve_2015_3209_frame_longer_than_any(void **state)
 {
     start_cplus(CPCR_CPTX);
     tx_desc(0, DESC_FS, TX_BUF, 0xffff, 0, false);
@@ -446,6 +446,23 @@ static void test_loopback_without_room(void **state)
     assert_int_equal(get(REG_ISR, 2) & INT_SERR, INT_SERR);
 }
 
+/* CVE-2015-7504 (pcnet): in loopback the FCS went behind a buffer that the frame had filled. */
+static void test_cve_2015_7504_fcs_behind_a_full_buffer(void **state)
+{
+    for (uint32_t size = 1514; size <= 1518; size++) {
+        start_cplus(CPCR_CPTX | CPCR_CPRX);
+        set(TCR, 4, TCR_LOOP);
+        memset(ram(RX_BUF), 0xcc, BUF_SIZE);
+        make_frame(ram(TX_BUF), nic_mac, 1514);
+        rx_desc(0, RX_BUF, size, true);
+        tx_desc(0, DESC_FS | DESC_LS, TX_BUF, 1514, 0, true);
+        kick();
+        assert_int_equal(*ram(RX_BUF + size), 0xcc);
+        assert_int_equal(get(MPC, 4), size < 1518);
+        assert_int_equal(ram32(RX_DESC) & DESC_OWN, size < 1518 ? DESC_OWN : 0);
+    }
+}
+
 /* CVE-2021-3416: loopback with a receive ring in the device's own registers, and in its transmit
  * ring: no entry happens inside another. */
 static void test_cve_2021_3416_loopback(void **state)
@@ -562,7 +579,7 @@ int main(void)
         T(test_cve_2016_8910_ring_without_an_end),
         T(test_cve_2016_8910_frames_without_an_end),
         T(test_ring_in_its_own_buffer),
-        T(test_cve_2015_7504_frame_longer_than_any),
+        T(test_cve_2015_3209_frame_longer_than_any),
         T(test_a_frame_that_begins_inside_another),
         T(test_rings_where_there_is_no_memory),
         T(test_ring_across_a_hole),
@@ -571,6 +588,7 @@ int main(void)
         T(test_software_reset_ends_a_transmission),
         T(test_loopback),
         T(test_loopback_without_room),
+        T(test_cve_2015_7504_fcs_behind_a_full_buffer),
         T(test_cve_2021_3416_loopback),
         T(test_tally_counters),
         T(test_tally_waits_for_the_bus),
