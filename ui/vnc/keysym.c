@@ -119,6 +119,9 @@ int keymap_create(struct keymap **out, const char *name)
     struct keymap *keymap = calloc(1, sizeof(*keymap));
     int rc = context && keymap ? 0 : -ENOMEM;
 
+    if (context)
+        xkb_context_set_log_level(context, XKB_LOG_LEVEL_CRITICAL); /* said by the caller */
+
     for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
         if (strcmp(name, layouts[i].name) == 0) {
             layout = layouts[i].layout;
