@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dm/dm.h"
+#include "dm/drives.h"
 #include "dm/machine.h"
 #include "hw/floppy/fdc.h"
 #include "hw/ide/ide.h"
@@ -47,8 +47,7 @@ void control_each_block(void *opaque, void (*each)(void *to, const struct qmp_bl
 
         if (c->bus == CONFIG_BUS_NONE)
             continue;
-        block = c->bus == CONFIG_BUS_FLOPPY ? fdc_medium(dm->machine->fdc, c->unit)
-                                            : ide_unit_block(dm->machine->ide, c->unit);
+        block = drives_block(dm, i);
         b.removable = removable(c);
         if (c->media == CONFIG_MEDIA_CDROM && ide_cd_info(dm->machine->ide, c->unit, &cd) == 0) {
             b.locked = cd.locked;

@@ -11,6 +11,7 @@
 
 #include "dm/log.h"
 #include "dm/machine.h"
+#include "dm/machine_pv.h"
 #include "hw/floppy/fdc.h"
 #include "hw/ide/ide.h"
 
@@ -173,6 +174,7 @@ int backends_open_medium(struct dm *dm, const struct qmp_medium *medium, unsigne
 struct block *drives_block(struct dm *dm, unsigned drive)
 {
     const struct config_drive *c = &dm->config->drive[drive];
+    const struct block *block;
 
     if (dm->drive[drive].block)
         return dm->drive[drive].block;
@@ -180,7 +182,10 @@ struct block *drives_block(struct dm *dm, unsigned drive)
         return NULL;
     if (c->bus == CONFIG_BUS_FLOPPY)
         return (struct block *)fdc_medium(dm->machine->fdc, c->unit);
-    return (struct block *)ide_unit_block(dm->machine->ide, c->unit);
+    block = ide_unit_block(dm->machine->ide, c->unit);
+    if (!block && c->media == CONFIG_MEDIA_DISK && c->file)
+        block = machine_pv_block(dm->pv, c->file);
+    return (struct block *)block;
 }
 
 int drives_lock(struct dm *dm, bool locked)
@@ -222,7 +227,7 @@ void drives_give_up(struct dm *dm)
 
 struct resize {
     struct dm *dm;
-    unsigned unit;
+    unsigned drive;
     struct qmp_reply *reply;
 };
 
@@ -233,7 +238,11 @@ static void resized(void *opaque, int error)
     if (error) {
         qmp_reply_fail(r->reply, QMP_GENERIC_ERROR, "cannot change the size: %s", strerror(-error));
     } else {
-        ide_unit_resized(r->dm->machine->ide, r->unit);
+        unsigned unit = r->dm->config->drive[r->drive].unit;
+
+        if (ide_unit_kind(r->dm->machine->ide, unit) == IDE_DISK)
+            ide_unit_resized(r->dm->machine->ide, unit);
+        machine_pv_resized(r->dm->pv, drives_block(r->dm, r->drive));
         qmp_reply_ok(r->reply);
     }
     free(r);
@@ -259,7 +268,7 @@ void drives_resize(void *opaque, const char *drive, uint64_t bytes, struct qmp_r
     r = malloc(sizeof(*r));
     rc = r ? 0 : -ENOMEM;
     if (r) {
-        *r = (struct resize){dm, dm->config->drive[i].unit, reply};
+        *r = (struct resize){dm, i, reply};
         rc = block_resize(drives_block(dm, i), bytes, resized, r);
     }
     if (rc) {

@@ -20,7 +20,7 @@ struct pv_disk {
     unsigned id;
     char *params; /* cut into the two that follow */
     const char *format, *path;
-    bool read_only, discard;
+    bool read_only, discard, direct;
     struct block *block; /* until the back end takes it */
 };
 
@@ -66,6 +66,7 @@ static void find_disk(struct machine_pv *pv, unsigned id)
     qdisk_parse_params(disk->params, &disk->format, &disk->path);
     disk->read_only = !node_is(pv->dm, id, "mode", "w");
     disk->discard = node_is(pv->dm, id, "discard-enable", "1");
+    disk->direct = node_is(pv->dm, id, "direct-io-safe", "1");
     pv->disks++;
 }
 
@@ -166,7 +167,8 @@ static int open_disk(struct machine_pv *pv, struct pv_disk *disk)
     struct qdisk_image image = {.format = disk->format,
                                 .path = disk->path,
                                 .read_only = disk->read_only,
-                                .discard = disk->discard};
+                                .discard = disk->discard,
+                                .direct = disk->direct};
     int i = drive_of(pv->dm, disk->path);
     char error[300];
     int rc;
@@ -291,6 +293,20 @@ void machine_pv_set_running(struct machine_pv *pv, bool running)
 bool machine_pv_busy(const struct machine_pv *pv)
 {
     return pv && pv->bus && xenbus_busy(pv->bus);
+}
+
+struct block *machine_pv_block(struct machine_pv *pv, const char *path)
+{
+    for (unsigned k = 0; pv && k < pv->disks; k++)
+        if (pv->disk[k].block && strcmp(pv->disk[k].path, path) == 0)
+            return pv->disk[k].block;
+    return pv ? qdisk_block(pv->qdisks, path) : NULL;
+}
+
+void machine_pv_resized(struct machine_pv *pv, const struct block *block)
+{
+    if (pv)
+        qdisk_resized(pv->qdisks, block);
 }
 
 int machine_pv_flush(struct machine_pv *pv)

@@ -30,6 +30,10 @@ bool machine_pv_watch_event(struct machine_pv *pv, const char *token);
 bool machine_pv_keeps_disks(const struct machine_pv *pv);
 void machine_pv_set_running(struct machine_pv *pv, bool running);
 bool machine_pv_busy(const struct machine_pv *pv);
+/* The image of the disk with this path, or NULL: when the emulated one has been unplugged. */
+struct block *machine_pv_block(struct machine_pv *pv, const char *path);
+/* Its size has changed. */
+void machine_pv_resized(struct machine_pv *pv, const struct block *block);
 /* Makes finished writes of all disks stable; blocks. Returns 0 or the first -errno. */
 int machine_pv_flush(struct machine_pv *pv);
 

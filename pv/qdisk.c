@@ -22,7 +22,7 @@ struct qdisk {
     struct blkif *blkif; /* while connected */
     struct block *block; /* NULL: no medium, or nobody has asked for it yet */
     char *params;        /* as they were when the image was chosen */
-    bool cdrom, read_only, discard;
+    bool cdrom, read_only, discard, direct;
     struct qdisk *next;
 };
 
@@ -54,8 +54,10 @@ void qdisk_parse_params(char *params, const char **format, const char **path)
 
 static int image_open(struct qdisk *disk)
 {
-    struct qdisk_image image = {
-        .cdrom = disk->cdrom, .read_only = disk->read_only, .discard = disk->discard};
+    struct qdisk_image image = {.cdrom = disk->cdrom,
+                                .read_only = disk->read_only,
+                                .discard = disk->discard,
+                                .direct = disk->direct};
     char error[300] = "out of memory";
     char *params = strdup(disk->params);
     int rc = params ? 0 : -ENOMEM;
@@ -199,6 +201,7 @@ static int qdisk_create(void *opaque, struct xenbus_device *dev, void **device)
     disk->cdrom = node_is(dev, "device-type", "cdrom", false);
     disk->read_only = !node_is(dev, "mode", "w", false);
     disk->discard = node_is(dev, "discard-enable", "1", false);
+    disk->direct = node_is(dev, "direct-io-safe", "1", false);
     disk->params = xenbus_read(dev, "params");
     if (!disk->params)
         disk->params = strdup("");
@@ -411,6 +414,23 @@ int qdisk_flush_all(struct qdisk_set *set)
         first = first ? first : rc;
     }
     return first;
+}
+
+struct block *qdisk_block(struct qdisk_set *set, const char *path)
+{
+    for (struct qdisk *disk = set ? set->disks : NULL; disk; disk = disk->next) {
+        char *params = disk->block ? strdup(disk->params) : NULL;
+        const char *format, *own = "";
+        bool found;
+
+        if (params)
+            qdisk_parse_params(params, &format, &own);
+        found = params && strcmp(own, path) == 0;
+        free(params);
+        if (found)
+            return disk->block;
+    }
+    return NULL;
 }
 
 void qdisk_resized(struct qdisk_set *set, const struct block *block)

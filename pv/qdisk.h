@@ -5,9 +5,9 @@
  * drivers unplug that.
  *
  * Nodes of the toolstack: params (FORMAT:PATH, empty for a drive without a medium), mode (w or r),
- * device-type (disk or cdrom), discard-enable. Nodes published here: feature-flush-cache,
- * feature-persistent, feature-max-indirect-segments, feature-discard with its granularity and
- * alignment, max-ring-page-order, info, sector-size, sectors, hotplug-status.
+ * device-type (disk or cdrom), discard-enable, direct-io-safe. Nodes published here:
+ * feature-flush-cache, feature-persistent, feature-max-indirect-segments, feature-discard with its
+ * granularity and alignment, max-ring-page-order, info, sector-size, sectors, hotplug-status.
  *
  * One queue: one thread serves the guest, and several rings would not make it faster.
  */
@@ -21,6 +21,7 @@ struct qdisk_image {
     const char *format; /* QEMU's name: raw, qcow2, vpc, ... */
     const char *path;
     bool cdrom, read_only, discard;
+    bool direct; /* past the page cache is safe: pages stay the guest's until they are written */
 };
 
 struct qdisk_config {
@@ -48,6 +49,9 @@ void qdisk_set_free(struct qdisk_set *set);
 
 /* Makes finished writes of all disks stable; blocks. For saving. Returns 0 or the first -errno. */
 int qdisk_flush_all(struct qdisk_set *set);
+
+/* The image of the disk with this path in its params, or NULL. Not to be kept. */
+struct block *qdisk_block(struct qdisk_set *set, const char *path);
 
 /* The size of this image has changed: the guest is told. */
 void qdisk_resized(struct qdisk_set *set, const struct block *block);

@@ -3,16 +3,19 @@
 
 import os
 import random
+import shutil
 import signal
 import struct
+import subprocess
+import tempfile
 import time
 
-from blkfront import (BARRIER, Blkfront, CLOSED, CLOSING, CONNECTED, DEVID, DISCARD, EOPNOTSUPP,
-                      ERROR, FLUSH, INITIALISING, INIT_WAIT, OKAY, READ, WRITE, back_path,
-                      front_path, toolstack, xs_get, xs_set)
+from blkfront import (BARRIER, Blkfront, CLOSED, CLOSING, DISCARD, EOPNOTSUPP, ERROR, FLUSH,
+                      INITIALISING, INIT_WAIT, OKAY, READ, WRITE, back_path, front_path, toolstack,
+                      xs_get, xs_set)
 from fakexen import Guest, fields
-from helpers import BSY, Image, cdrom, command, identify, read_pio, select, write_pio
-from tap import equal, main, same_bytes, test
+from helpers import ERR, Image, cdrom, identify, read_pio, write_pio
+from tap import Skip, equal, main, same_bytes, test
 
 
 def guest(image, **keys):
@@ -312,6 +315,52 @@ def stands_still():
         equal(disk.pread(0), Image.sector(0))
         g.qmp("cont")
         equal(f.response(), (1, WRITE, OKAY))
+
+
+@test
+def statistics_and_size():
+    """after the unplug QMP still knows the image, for xentop and for block_resize"""
+    with Image(1) as disk, guest(disk) as g:
+        f = Blkfront(g)
+        g.outw(0x10, 1)
+        equal(f.write(0, bytes(4096 * 2)), OKAY)
+        block = [b for b in g.qmp("query-block") if b["device"] == "ide0-hd0"][0]
+        equal(block["inserted"]["file"], disk.path)
+        stats = [b for b in g.qmp("query-blockstats") if b["device"] == "ide0-hd0"][0]["stats"]
+        equal((stats["wr_bytes"], stats["wr_operations"]), (8192, 1))
+        g.qmp("block_resize", {"device": "ide0-hd0", "size": 3 << 20})
+        equal(f.back("sectors"), str(3 << 11))
+        equal(f.write((3 << 11) - 8, bytes(4096)), OKAY, "a write behind the old end")
+        equal(os.stat(disk.path).st_size, 3 << 20)
+
+
+@test
+def qcow2():
+    """an image of another format: one server for both disks, and it survives the unplug"""
+    if not shutil.which("qemu-img") or not shutil.which("qemu-nbd"):
+        raise Skip("qemu-img or qemu-nbd is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "disk.qcow2")
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "8M"], check=True)
+        drive = "file=%s,if=ide,index=0,media=disk,format=qcow2,cache=writeback" % path
+        one, two = os.urandom(512), os.urandom(4096 * 11)
+        with Guest(args=["-drive", drive], before=toolstack("qcow2:" + path)) as g:
+            equal(write_pio(g, 77, one) & ERR, 0)
+            f = Blkfront(g, persistent=True)
+            equal(f.back("sectors"), str(8 << 11))
+            same_bytes(f.read(77)[:512], one)
+            g.outw(0x10, 1)
+            equal(f.write(4000, two), OKAY)
+            same_bytes(f.read(4000, 11), two)
+            equal(f.run(FLUSH, 9), OKAY)
+            f.disconnect()
+            g.kill(signal.SIGTERM)
+        raw = os.path.join(folder, "raw")
+        subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", path, raw], check=True)
+        with open(raw, "rb") as image:
+            data = image.read()
+        same_bytes(data[77 * 512:78 * 512], one)
+        same_bytes(data[4000 * 512:4000 * 512 + len(two)], two)
 
 
 @test
