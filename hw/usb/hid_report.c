@@ -62,8 +62,8 @@ static unsigned entry_for(struct hid *hid, uint32_t buttons)
 
 static void tell(struct hid *hid, bool was_empty)
 {
-    if (was_empty && hid->plug.has_data)
-        hid->plug.has_data(hid->plug.controller, &hid->plug);
+    if (hid->plug.has_data)
+        hid->plug.has_data(hid->plug.controller, &hid->plug, was_empty);
 }
 
 void hid_tablet_event(void *opaque, uint16_t x, uint16_t y, int32_t dz, uint32_t buttons)

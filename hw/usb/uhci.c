@@ -210,7 +210,7 @@ static void catch_up(struct uhci *u)
 }
 
 /* Called when an event comes in, perhaps while the guest stands: no DMA here. */
-static void device_has_data(void *opaque, struct usb_device *device)
+static void device_has_data(void *opaque, struct usb_device *device, bool first)
 {
     struct uhci *u = opaque;
     uint64_t now = loop_now(u->loop, CLOCK_GUEST);
@@ -219,7 +219,8 @@ static void device_has_data(void *opaque, struct usb_device *device)
         uhci_update_irq(u);
         return;
     }
-    if (!walks(u) || uhci_ready_at(u) == TIMER_NEVER)
+    /* What has been offered already is found by the usual looks, when the driver asks. */
+    if (!first || !walks(u) || uhci_ready_at(u) == TIMER_NEVER)
         return;
     u->new_data = true;
     timer_arm(&u->timer, u->next_report > now ? u->next_report : now);

@@ -40,8 +40,8 @@ struct usb_device {
     const struct usb_device_ops *ops;
     void *dev;
     /* Set by the controller when the device is attached. The device calls it when its interrupt
-     * endpoint, which had nothing to say before, has now. NULL: not attached. */
-    void (*has_data)(void *opaque, struct usb_device *device);
+     * endpoint has more to say; `first`: it had nothing to say before. NULL: not attached. */
+    void (*has_data)(void *opaque, struct usb_device *device, bool first);
     void *controller;
 };
 

@@ -3,12 +3,48 @@
 #include "tests/hw/usb/testusb.h"
 
 #include <errno.h>
+#include <string.h>
+
+static int no_flaw(void *opaque, const char *name, const struct state_desc *desc, void *state)
+{
+    assert_null(state_desc_flaw(desc));
+    assert_null(state_check(desc, state));
+    return 0;
+}
 
 static void test_tables_are_sound(void **state)
 {
     struct usb_rig *r = *state;
 
+    arena_each(r->m.env.arena, no_flaw, NULL);
+    usb_run(r);
+    usb_enumerate(r, 0, 5);
+    arena_each(r->m.env.arena, no_flaw, NULL);
     assert_null(machine_save_load(&r->m));
+}
+
+/* A state that does not make sense is refused, and the field is named. */
+static void test_hostile_states_are_refused(void **state)
+{
+    struct usb_rig *r = *state;
+    struct uhci_state before = *r->uhci->s;
+    struct hid_state *h = r->hid[0]->s;
+
+    r->uhci->s->flbase = 0x1004;
+    assert_non_null(strstr(machine_save_load(&r->m), "flbase"));
+    *r->uhci->s = before;
+    r->uhci->s->cmd = CMD_RS; /* and halted */
+    assert_non_null(strstr(machine_save_load(&r->m), "cmd"));
+    *r->uhci->s = before;
+    r->uhci->s->portsc[1] = 0;
+    assert_non_null(strstr(machine_save_load(&r->m), "portsc"));
+    *r->uhci->s = before;
+    h->data_position = 3; /* of 2 bytes */
+    h->data_length = 2;
+    assert_non_null(strstr(machine_save_load(&r->m), "data_position"));
+    h->data_position = h->data_length = 0;
+    h->count = HID_EVENTS + 1;
+    assert_non_null(strstr(machine_save_load(&r->m), "count"));
 }
 
 static void test_identity(void **state)
@@ -228,6 +264,23 @@ static void test_remote_wakeup(void **state)
     assert_false(usb_irq(r));
 }
 
+/* Events that nobody has fetched before the port was suspended do not stand in the way. */
+static void test_remote_wakeup_with_data_that_waits(void **state)
+{
+    struct usb_rig *r = *state;
+
+    usb_run(r);
+    usb_enumerate(r, 0, 5);
+    assert_int_equal(usb_control(r, 5, 0x00, 3, 1, 0, 0, NULL), 0);
+    input_abs(r->input, 100, 200, 0, 0);
+    machine_advance(&r->m, 100 * MS);
+    usb_out(r, 0x10, PORT_PE | PORT_SUSPEND);
+    usb_out(r, 2, 0x1f);
+    input_abs(r->input, 101, 200, 0, 0);
+    assert_int_equal(usb_in(r, 0x10) & PORT_RD, PORT_RD);
+    assert_true(usb_irq(r));
+}
+
 static void test_no_wakeup_unless_enabled(void **state)
 {
     struct usb_rig *r = *state;
@@ -282,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         USB(test_tables_are_sound),
+        USB(test_hostile_states_are_refused),
         USB(test_identity),
         USB(test_reset_values),
         USB(test_what_can_be_written),
@@ -293,6 +347,7 @@ int main(void)
         USB(test_interrupt_causes),
         USB(test_port_suspend_and_resume),
         USB(test_remote_wakeup),
+        USB(test_remote_wakeup_with_data_that_waits),
         USB(test_no_wakeup_unless_enabled),
         USB(test_without_bus_mastering_nothing_is_fetched),
         USB(test_save_in_the_middle),
