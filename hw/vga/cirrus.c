@@ -184,6 +184,11 @@ static void settled(void *opaque)
     cirrus_place(c);
 }
 
+static void slice_due(void *opaque)
+{
+    cirrus_blt_go_on(opaque);
+}
+
 static void vram_moved(void *dev, uint64_t base)
 {
     struct cirrus *c = dev;
@@ -217,6 +222,7 @@ static void cirrus_reset(void *dev)
     state_reset(&cirrus_state_desc, c->s);
     set_power_on_registers(c->s, c->core.memory);
     timer_cancel(&c->settle);
+    timer_cancel(&c->slice);
     c->lingering = false;
     cirrus_place(c);
 }
@@ -227,6 +233,9 @@ static void cirrus_loaded(void *dev)
 
     c->lingering = false;
     timer_cancel(&c->settle);
+    timer_cancel(&c->slice);
+    if (c->s->drawing)
+        timer_arm(&c->slice, loop_now(c->core.loop, CLOCK_GUEST));
     if (vga_core_attach(&c->core) == 0)
         cirrus_place(c);
 }
@@ -236,6 +245,7 @@ static void cirrus_destroy(void *dev)
     struct cirrus *c = dev;
 
     timer_cancel(&c->settle);
+    timer_cancel(&c->slice);
     vga_core_fini(&c->core);
     iospace_remove(c->core.io, &c->linear);
     iospace_remove(c->core.io, &c->aperture);
@@ -318,6 +328,7 @@ int cirrus_create(struct cirrus **out, const struct dm_env *env, const struct ci
     c->core.chip = &cirrus_chip;
     c->rom = config->rom;
     timer_init(&c->settle, env->loop, CLOCK_GUEST, settled, c);
+    timer_init(&c->slice, env->loop, CLOCK_GUEST, slice_due, c);
     describe_function(c, config->devfn);
     for (unsigned i = 0; i < PCI_NUM_BARS; i++)
         c->pci.bar[i].address = PCI_UNMAPPED; /* until the bus knows better */

@@ -2,14 +2,17 @@
 /*
  * The BitBLT engine's registers and its life:
  *
- *     idle --start, source in memory--> drawn at once --> idle
+ *     idle --start, source in memory--> drawing --last line--> idle
  *     idle --start, source from the processor--> feeding --last byte--> idle
- *     feeding --reset bit, other mode in SR07, reset--> idle
+ *     drawing, feeding --reset bit, other mode in SR07, reset--> idle
  *
- * All parameters are latched at the start. Busy and progress show while data is awaited, and at no
- * other time: drivers wait for the end without a time-out.
+ * All parameters are latched at the start. Up to SLICE_BYTES are drawn at once, which is nearly
+ * every blit; the rest of a larger one follows in later turns of the loop, a slice each, so that
+ * nobody waits long for it. Busy shows until the end. A start meanwhile is lost.
  */
 #include "hw/vga/cirrus_core.h"
+
+#define SLICE_BYTES (1u << 20)
 
 static uint32_t gr16(const struct cirrus_state *s, unsigned index)
 {
@@ -103,41 +106,63 @@ static void end(struct cirrus *c)
 
     s->gr[GR_BLT_START] &=
         (uint8_t) ~(BLT_STATUS_BUSY | BLT_STATUS_START | BLT_STATUS_PROGRESS | BLT_STATUS_FIFO);
-    if (!s->feeding)
-        return;
+    bool fed = s->feeding;
     s->feeding = false;
+    s->drawing = false;
     s->blt_piece = 0;
     s->blt_fill = 0;
-    cirrus_place(c);
+    timer_cancel(&c->slice);
+    if (fed)
+        cirrus_place(c);
 }
 
-void cirrus_blt_start(struct cirrus *c)
+void cirrus_blt_go_on(struct cirrus *c)
 {
     struct cirrus_state *s = c->s;
     struct cirrus_memory memory = memory_of(c);
     struct cirrus_rect rect;
 
-    if (s->feeding)
-        end(c);
-    latch_rect(s, &rect);
-    if (cirrus_rect_check(&rect) || !memory.base) {
+    if (!s->drawing)
+        return;
+    cirrus_blt_waiting(s, &rect);
+    uint32_t lines = SLICE_BYTES / rect.width, left = rect.height - s->blt_piece;
+    lines = lines < left ? lines : left;
+    if (memory.base)
+        cirrus_rect_draw(&memory, &rect, s->blt_piece, s->blt_piece + lines);
+    /* Fonts of text modes may be overwritten too. */
+    vga_planes_written(&c->core, 0x0f);
+    if (lines == left) {
         end(c);
         return;
     }
-    /* Fonts of text modes may be overwritten too. */
-    vga_planes_written(&c->core, 0x0f);
-    if (!(rect.mode & BLT_SYSTEM_SOURCE)) {
-        cirrus_rect_draw(&memory, &rect);
+    s->blt_piece = (uint16_t)(s->blt_piece + lines);
+    timer_arm(&c->slice, loop_now(c->core.loop, CLOCK_GUEST));
+}
+
+void cirrus_blt_start(struct cirrus *c)
+{
+    struct cirrus_state *s = c->s;
+    struct cirrus_rect rect;
+
+    if (s->drawing)
+        return;
+    if (s->feeding)
+        end(c);
+    latch_rect(s, &rect);
+    if (cirrus_rect_check(&rect)) {
         end(c);
         return;
     }
     keep_rect(s, &rect);
-    s->feeding = true;
-    s->blt_piece = 0;
-    s->blt_fill = 0;
-    memset(s->blt_data, 0, sizeof(s->blt_data));
     s->gr[GR_BLT_START] |= BLT_STATUS_BUSY | BLT_STATUS_PROGRESS;
-    cirrus_place(c);
+    if (rect.mode & BLT_SYSTEM_SOURCE) {
+        s->feeding = true;
+        memset(s->blt_data, 0, sizeof(s->blt_data));
+        cirrus_place(c);
+    } else {
+        s->drawing = true;
+        cirrus_blt_go_on(c);
+    }
 }
 
 void cirrus_blt_abort(struct cirrus *c)
@@ -168,6 +193,7 @@ void cirrus_blt_feed(struct cirrus *c, uint8_t value)
     s->blt_data[s->blt_fill++ % BLT_WIDTH_MAX] = value;
     if (s->blt_fill < cirrus_rect_piece(&rect))
         return;
+    vga_planes_written(&c->core, 0x0f);
     if (memory.base)
         cirrus_rect_draw_piece(&memory, &rect, s->blt_piece, s->blt_data);
     s->blt_fill = 0;

@@ -106,8 +106,8 @@ struct cirrus_state {
     uint16_t cursor_x, cursor_y;
     uint8_t latch[8];
 
-    /* A blit that waits for data from the processor. */
-    bool feeding;
+    /* A blit that waits for data from the processor, or has more lines to draw. */
+    bool feeding, drawing;
     uint8_t blt_mode, blt_extension, blt_rop, blt_skip;
     uint16_t blt_key, blt_width, blt_height, blt_dst_pitch, blt_src_pitch;
     uint32_t blt_dst, blt_src, blt_foreground, blt_background;
@@ -125,6 +125,8 @@ struct cirrus {
     struct pci_rom rom;
     struct io_region linear;   /* the frame buffer, while the frames are not there */
     struct io_region aperture; /* source data of blits */
+
+    struct timer slice; /* for the next lines of a large blit */
 
     /* After a blit from the processor the frame buffer stays trapped for a while: see cirrus.c. */
     struct timer settle;
@@ -169,9 +171,11 @@ bool cirrus_linear_special(const struct cirrus *c);
 void cirrus_blt_control(struct cirrus *c, uint8_t value);
 void cirrus_blt_start(struct cirrus *c);
 void cirrus_blt_abort(struct cirrus *c);
+/* Goes on with a large blit: from its timer, and after a load. */
+void cirrus_blt_go_on(struct cirrus *c);
 /* A byte of source data, while s->feeding. */
 void cirrus_blt_feed(struct cirrus *c, uint8_t value);
-/* The rectangle that waits for data. */
+/* The rectangle that is under way. */
 void cirrus_blt_waiting(const struct cirrus_state *s, struct cirrus_rect *rect);
 
 /* ---- cirrus_screen.c ------------------------------------------------------------------------- */

@@ -112,13 +112,13 @@ static uint32_t pattern_pitch(const struct cirrus_rect *rect)
 }
 
 static void draw_pattern(const struct cirrus_memory *memory, const struct cirrus_rect *rect,
-                         const uint8_t pattern[BLT_PATTERN_MAX])
+                         const uint8_t pattern[BLT_PATTERN_MAX], uint32_t first, uint32_t end)
 {
     uint32_t pitch = pattern_pitch(rect), period = 8 * pixel_bytes(rect);
-    uint32_t dst = rect->dst;
+    uint32_t dst = rect->dst + first * rect->dst_pitch;
     struct line line;
 
-    for (uint32_t y = 0; y < rect->height; y++, dst += rect->dst_pitch) {
+    for (uint32_t y = first; y < end; y++, dst += rect->dst_pitch) {
         const uint8_t *row = pattern + ((rect->src + y) & 7) * pitch;
 
         if (rect->mode & BLT_EXPAND) {
@@ -132,28 +132,29 @@ static void draw_pattern(const struct cirrus_memory *memory, const struct cirrus
     }
 }
 
-static void draw_solid(const struct cirrus_memory *memory, const struct cirrus_rect *rect)
+static void draw_solid(const struct cirrus_memory *memory, const struct cirrus_rect *rect,
+                       uint32_t first, uint32_t end)
 {
-    uint32_t pixel = pixel_bytes(rect), dst = rect->dst;
+    uint32_t pixel = pixel_bytes(rect), dst = rect->dst + first * rect->dst_pitch;
     struct line line;
 
     line.some = false;
     for (uint32_t x = 0; x < rect->width; x++)
         line.bytes[x] = (uint8_t)(rect->foreground >> 8 * (x % pixel));
-    for (uint32_t y = 0; y < rect->height; y++, dst += rect->dst_pitch)
+    for (uint32_t y = first; y < end; y++, dst += rect->dst_pitch)
         put(memory, rect, dst, &line);
 }
 
 /* A pattern lies at a multiple of its size; the low bits of the address say where it begins. */
 static void draw_pattern_from_memory(const struct cirrus_memory *memory,
-                                     const struct cirrus_rect *rect)
+                                     const struct cirrus_rect *rect, uint32_t first, uint32_t end)
 {
     uint8_t pattern[BLT_PATTERN_MAX];
     uint32_t size = pattern_pitch(rect) * 8, base = rect->src & ~(size - 1);
 
     for (uint32_t i = 0; i < size; i++)
         pattern[i] = cirrus_load(memory, base + i);
-    draw_pattern(memory, rect, pattern);
+    draw_pattern(memory, rect, pattern, first, end);
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */
@@ -167,31 +168,33 @@ static void draw_expanded_line(const struct cirrus_memory *memory, const struct 
     put(memory, rect, dst, &line);
 }
 
-static void draw_expansion(const struct cirrus_memory *memory, const struct cirrus_rect *rect)
+static void draw_expansion(const struct cirrus_memory *memory, const struct cirrus_rect *rect,
+                           uint32_t first, uint32_t end)
 {
     uint32_t pixel = pixel_bytes(rect), skip = skip_bytes(rect);
     uint32_t drawn = rect->width > skip ? rect->width - skip : 0;
     /* Each line begins with a new byte of the source, which has no pitch. */
     uint32_t count = (skip_pixels(rect) + (drawn + pixel - 1) / pixel + 7) / 8;
-    uint32_t dst = rect->dst, src = rect->src;
+    uint32_t dst = rect->dst + first * rect->dst_pitch, src = rect->src + first * count;
     uint8_t bits[BLT_WIDTH_MAX / 8 + 2];
 
-    for (uint32_t y = 0; y < rect->height; y++, dst += rect->dst_pitch, src += count) {
+    for (uint32_t y = first; y < end; y++, dst += rect->dst_pitch, src += count) {
         for (uint32_t i = 0; i < count && i < sizeof(bits); i++)
             bits[i] = cirrus_load(memory, src + i);
         draw_expanded_line(memory, rect, dst, bits);
     }
 }
 
-static void draw_copy(const struct cirrus_memory *memory, const struct cirrus_rect *rect)
+static void draw_copy(const struct cirrus_memory *memory, const struct cirrus_rect *rect,
+                      uint32_t first, uint32_t end)
 {
     uint8_t table = cirrus_rop_table(rect->rop);
     bool backward = rect->mode & BLT_BACKWARD;
     uint32_t dst_step = backward ? -(uint32_t)rect->dst_pitch : rect->dst_pitch;
     uint32_t src_step = backward ? -(uint32_t)rect->src_pitch : rect->src_pitch;
-    uint32_t dst = rect->dst, src = rect->src;
+    uint32_t dst = rect->dst + first * dst_step, src = rect->src + first * src_step;
 
-    for (uint32_t y = 0; y < rect->height; y++, dst += dst_step, src += src_step) {
+    for (uint32_t y = first; y < end; y++, dst += dst_step, src += src_step) {
         if (rect->mode & BLT_TRANSPARENT)
             cirrus_rop_transparent(memory, table, rect->key, pixel_bytes(rect), dst, NULL, src,
                                    rect->width, backward);
@@ -200,16 +203,17 @@ static void draw_copy(const struct cirrus_memory *memory, const struct cirrus_re
     }
 }
 
-void cirrus_rect_draw(const struct cirrus_memory *memory, const struct cirrus_rect *rect)
+void cirrus_rect_draw(const struct cirrus_memory *memory, const struct cirrus_rect *rect,
+                      uint32_t first, uint32_t end)
 {
     if (is_solid(rect))
-        draw_solid(memory, rect);
+        draw_solid(memory, rect, first, end);
     else if (rect->mode & BLT_PATTERN)
-        draw_pattern_from_memory(memory, rect);
+        draw_pattern_from_memory(memory, rect, first, end);
     else if (rect->mode & BLT_EXPAND)
-        draw_expansion(memory, rect);
+        draw_expansion(memory, rect, first, end);
     else
-        draw_copy(memory, rect);
+        draw_copy(memory, rect, first, end);
 }
 
 /* ---- a source from the processor ------------------------------------------------------------- */
@@ -238,7 +242,7 @@ void cirrus_rect_draw_piece(const struct cirrus_memory *memory, const struct cir
     uint32_t dst = rect->dst + n * rect->dst_pitch;
 
     if (rect->mode & BLT_PATTERN) {
-        draw_pattern(memory, rect, data);
+        draw_pattern(memory, rect, data, 0, rect->height);
     } else if (rect->mode & BLT_EXPAND) {
         draw_expanded_line(memory, rect, dst, data);
     } else if (rect->mode & BLT_TRANSPARENT) {

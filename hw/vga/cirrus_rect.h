@@ -44,8 +44,9 @@ struct cirrus_rect {
  * Nothing below may be called for a rectangle that this refuses. */
 int cirrus_rect_check(const struct cirrus_rect *rect);
 
-/* Draws a rectangle whose source is in video memory. At most 16 MiB of bytes. */
-void cirrus_rect_draw(const struct cirrus_memory *memory, const struct cirrus_rect *rect);
+/* Draws lines [first, end) of a rectangle whose source is in video memory; end <= its height. */
+void cirrus_rect_draw(const struct cirrus_memory *memory, const struct cirrus_rect *rect,
+                      uint32_t first, uint32_t end);
 
 /*
  * A source from the processor comes in pieces of this many bytes, at most BLT_WIDTH_MAX: lines, or

@@ -13,6 +13,7 @@ static const struct state_field cirrus_fields[] = {
     STATE_FIELD(struct cirrus_state, cursor_y, .max = 0x7ff),
     STATE_ARRAY(struct cirrus_state, latch),
     STATE_FIELD(struct cirrus_state, feeding),
+    STATE_FIELD(struct cirrus_state, drawing),
     STATE_FIELD(struct cirrus_state, blt_mode),
     STATE_FIELD(struct cirrus_state, blt_extension),
     STATE_FIELD(struct cirrus_state, blt_rop),
@@ -40,14 +41,15 @@ static const char *cirrus_check(const void *state)
         if (i != GR_BLT_START && (s->gr[i] & ~cirrus_gr_mask[i]))
             return "gr";
     }
-    if (!s->feeding)
+    if (!s->feeding && !s->drawing)
         return s->blt_piece ? "blt_piece" : s->blt_fill ? "blt_fill" : NULL;
     cirrus_blt_waiting(s, &rect);
-    if (cirrus_rect_check(&rect) || !(rect.mode & BLT_SYSTEM_SOURCE))
+    if (cirrus_rect_check(&rect) || s->feeding == s->drawing ||
+        s->feeding != ((rect.mode & BLT_SYSTEM_SOURCE) != 0))
         return "blt_mode";
-    if (s->blt_piece >= cirrus_rect_pieces(&rect))
+    if (s->blt_piece >= (s->feeding ? cirrus_rect_pieces(&rect) : rect.height))
         return "blt_piece";
-    return s->blt_fill >= cirrus_rect_piece(&rect) ? "blt_fill" : NULL;
+    return s->blt_fill >= (s->feeding ? cirrus_rect_piece(&rect) : 1) ? "blt_fill" : NULL;
 }
 
 const struct state_desc cirrus_state_desc =

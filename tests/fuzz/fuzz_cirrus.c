@@ -38,7 +38,8 @@ static void check_state(void)
     fuzz_require(state_check(&vga_state_desc, vga_state) == NULL, "vga state");
     fuzz_require(state_check(&cirrus_state_desc, cirrus_state) == NULL, "cirrus state");
     fuzz_require(vga_state->vram_gpa == t.at, "place of the frames");
-    fuzz_require(cirrus_state->feeding == ((cirrus_state->gr[GR_BLT_START] & BLT_STATUS_BUSY) != 0),
+    fuzz_require((cirrus_state->feeding || cirrus_state->drawing) ==
+                     ((cirrus_state->gr[GR_BLT_START] & BLT_STATUS_BUSY) != 0),
                  "busy bit");
 }
 

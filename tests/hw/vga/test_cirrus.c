@@ -411,6 +411,30 @@ static void test_autostart_and_fill(void **state)
     assert_int_equal(machine_read(&t.m, BLT + 0x40, 1), 0x80);
 }
 
+/* More than a slice: the rest comes in later turns, survives a save, and is what was asked for. */
+static void test_large_blit_in_slices(void **state)
+{
+    testvga_cirrus_mode(&t, 8);
+    machine_write(&t.m, BLT + 0x04, 4, 0x31);
+    machine_write(&t.m, BLT + 0x08, 4, 8191 | 399 << 16);
+    machine_write(&t.m, BLT + 0x0c, 2, 0x1fff);
+    machine_write(&t.m, BLT + 0x10, 4, 0);
+    machine_write(&t.m, BLT + 0x18, 4, 0x040d00c0);
+    machine_write(&t.m, BLT + 0x40, 1, 0x02);
+    assert_int_equal(machine_read(&t.m, BLT + 0x40, 1) & 1, 1);
+    assert_int_equal(t.vram.base[127 * 0x1fff], 0x31);
+    assert_int_equal(t.vram.base[300 * 0x1fff], 0xff);
+    machine_write(&t.m, BLT + 0x04, 4, 0x32); /* latched */
+    machine_write(&t.m, BLT + 0x40, 1, 0x00);
+    machine_write(&t.m, BLT + 0x40, 1, 0x02); /* lost */
+    assert_null(machine_save_load(&t.m));
+    for (unsigned i = 0; i < 4; i++)
+        machine_advance(&t.m, 1);
+    assert_int_equal(machine_read(&t.m, BLT + 0x40, 1) & 3, 0);
+    assert_int_equal(t.vram.base[399 * 0x1fff + 8191], 0x31);
+    assert_int_equal(t.vram.base[399 * 0x1fff + 8192], 0xff);
+}
+
 static void test_reset_bit_ends_a_blit(void **state)
 {
     testvga_cirrus_mode(&t, 8);
@@ -523,6 +547,7 @@ int main(void)
         TEST(test_blits_in_a_row_move_nothing),
         TEST(test_bar_moves_while_trapped),
         TEST(test_autostart_and_fill),
+        TEST(test_large_blit_in_slices),
         TEST(test_reset_bit_ends_a_blit),
         TEST(test_reset_twice_gives_the_same_bytes),
         TEST(test_save_and_load),
