@@ -559,6 +559,298 @@ static void test_shared_image_is_closed_by_its_last_owner(void **state)
     assert_int_equal(block_close(second), 0);
 }
 
+/* ---- errors that hold a request -------------------------------------------------------------- */
+
+struct heard {
+    unsigned times;
+    struct block_error last;
+};
+
+static void told(void *opaque, const struct block_error *error)
+{
+    struct heard *heard = opaque;
+
+    heard->times++;
+    heard->last = *error;
+}
+
+static void begin(struct fixture *f, struct block *block, enum block_op op, uint64_t offset,
+                  void *buf, size_t bytes)
+{
+    f->req = (struct block_request){.op = op,
+                                    .offset = offset,
+                                    .bytes = bytes,
+                                    .copy = op == BLOCK_WRITE,
+                                    .niov = 1,
+                                    .iov = {{buf, bytes}},
+                                    .complete = completed,
+                                    .opaque = f};
+    f->completed = 0;
+    assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
+}
+
+static void wait_held(struct fixture *f, struct block *block)
+{
+    for (int i = 0; i < 100 && !block_held(block); i++)
+        loop_turn(f->loop, 100);
+    assert_int_equal(block_held(block), 1);
+    assert_int_equal(f->completed, 0);
+}
+
+static int wait_done(struct fixture *f)
+{
+    for (int i = 0; i < 100 && !f->completed; i++)
+        loop_turn(f->loop, 100);
+    assert_int_equal(f->completed, 1);
+    return f->req.error;
+}
+
+static struct block *ram_image(struct fixture *f, struct block_ram *ram, bool blocks)
+{
+    struct block *block;
+
+    assert_int_equal(block_ram_create(ram, &block, 65536, false, f->workers), 0);
+    ram->blocks = blocks;
+    return block;
+}
+
+static void test_a_full_disk_holds_the_write_until_there_is_room(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int blocks = 0; blocks < 2; blocks++) {
+        struct heard heard = {0};
+        struct block_ram ram;
+        struct block *block = ram_image(f, &ram, blocks);
+        uint8_t buf[4096];
+
+        block_set_on_error(block, BLOCK_REPORT, BLOCK_ENOSPC, told, &heard);
+        ram.fault = -ENOSPC;
+        ram.fault_op = BLOCK_WRITE;
+        ram.fault_offset = 10240; /* in the middle */
+        ram.fault_bytes = 512;
+        memset(buf, 0x77, sizeof(buf));
+        begin(f, block, BLOCK_WRITE, 8192, buf, sizeof(buf));
+        wait_held(f, block);
+        memset(buf, 0, sizeof(buf)); /* the buffer was copied */
+        assert_int_equal(heard.times, 1);
+        assert_true(heard.last.write && heard.last.action == BLOCK_STOP);
+        block_retry(block); /* still full */
+        wait_held(f, block);
+        assert_int_equal(heard.times, 2);
+        ram.fault = 0;
+        block_retry(block);
+        assert_int_equal(wait_done(f), 0);
+        assert_int_equal(f->req.done, sizeof(buf));
+        for (size_t i = 0; i < sizeof(buf); i++)
+            assert_int_equal(ram.data[8192 + i], 0x77);
+        /* another error than a full disk is the owner's */
+        ram.fault = -EIO;
+        assert_int_equal(run(f, block, BLOCK_WRITE, 8192, buf, sizeof(buf)), -EIO);
+        assert_int_equal(heard.last.action, BLOCK_REPORT);
+        block_close(block);
+        block_ram_fini(&ram);
+    }
+}
+
+static void test_a_held_read_goes_on_where_it_was(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int blocks = 0; blocks < 2; blocks++) {
+        struct heard heard = {0};
+        struct block_ram ram;
+        struct block *block = ram_image(f, &ram, blocks);
+        uint8_t buf[4096] = {0};
+
+        block_set_on_error(block, BLOCK_STOP, BLOCK_REPORT, told, &heard);
+        ram.fault = -EIO;
+        ram.fault_op = BLOCK_READ;
+        ram.fault_offset = 3072;
+        ram.fault_bytes = 512;
+        begin(f, block, BLOCK_READ, 1024, buf, sizeof(buf));
+        wait_held(f, block);
+        ram.fault = 0;
+        block_retry(block);
+        assert_int_equal(wait_done(f), 0);
+        for (size_t i = 0; i < sizeof(buf); i++)
+            assert_int_equal(buf[i], block_ram_pattern(1024 + i));
+        block_close(block);
+        block_ram_fini(&ram);
+    }
+}
+
+static void test_held_requests_can_be_given_up_cancelled_and_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct block_ram ram;
+    struct block *block = ram_image(f, &ram, true);
+    uint8_t buf[512] = {0};
+
+    block_set_on_error(block, BLOCK_STOP, BLOCK_STOP, NULL, NULL);
+    ram.fault = -EIO;
+    ram.fault_op = BLOCK_WRITE;
+    ram.fault_bytes = 65536;
+    begin(f, block, BLOCK_WRITE, 0, buf, sizeof(buf));
+    wait_held(f, block);
+    block_give_up(block);
+    assert_int_equal(f->completed, 0); /* never from inside */
+    assert_int_equal(wait_done(f), -EIO);
+    begin(f, block, BLOCK_WRITE, 0, buf, sizeof(buf));
+    wait_held(f, block);
+    block_cancel(&f->req);
+    assert_int_equal(block_held(block), 0);
+    assert_int_equal(wait_done(f), -ECANCELED);
+    begin(f, block, BLOCK_WRITE, 0, buf, sizeof(buf));
+    wait_held(f, block);
+    block_close(block);
+    assert_int_equal(wait_done(f), -EIO);
+    assert_true(ram.closed);
+    block_ram_fini(&ram);
+}
+
+static void test_ignored_errors_give_zeros_and_success(void **state)
+{
+    struct fixture *f = *state;
+    struct heard heard = {0};
+    struct block_ram ram;
+    struct block *block = ram_image(f, &ram, true);
+    uint8_t buf[512];
+
+    block_set_on_error(block, BLOCK_IGNORE, BLOCK_IGNORE, told, &heard);
+    ram.fault = -EIO;
+    ram.fault_op = BLOCK_READ;
+    ram.fault_bytes = 65536;
+    memset(buf, 0xff, sizeof(buf));
+    assert_int_equal(run(f, block, BLOCK_READ, 0, buf, sizeof(buf)), 0);
+    for (size_t i = 0; i < sizeof(buf); i++)
+        assert_int_equal(buf[i], 0);
+    assert_int_equal(heard.last.action, BLOCK_IGNORE);
+    ram.fault_op = BLOCK_WRITE;
+    assert_int_equal(run(f, block, BLOCK_WRITE, 0, buf, sizeof(buf)), 0);
+    assert_int_equal(heard.times, 2);
+    block_close(block);
+    block_ram_fini(&ram);
+}
+
+/* ---- locks, sizes, cache modes --------------------------------------------------------------- */
+
+static int open_locked(struct fixture *f, struct block **block, bool read_only)
+{
+    struct block_options options = {.workers = f->workers, .read_only = read_only, .lock = true};
+    char error[200];
+
+    return block_open_path(block, f->path, &options, error, sizeof(error));
+}
+
+static void test_writers_exclude_each_other_and_readers(void **state)
+{
+    struct fixture *f = *state;
+    struct block *a, *b, *c;
+    char error[200] = "";
+
+    fill(f, 4096);
+    assert_int_equal(open_locked(f, &a, false), 0);
+    assert_int_equal(open_locked(f, &b, false), -EBUSY);
+    assert_int_equal(open_locked(f, &b, true), -EBUSY);
+    assert_int_equal(block_lock(a, false, error, sizeof(error)), 0);
+    assert_int_equal(open_locked(f, &b, true), 0);
+    assert_int_equal(open_locked(f, &c, true), 0);
+    assert_int_equal(block_lock(a, true, error, sizeof(error)), -EBUSY);
+    assert_non_null(strstr(error, f->path));
+    block_close(b);
+    block_close(c);
+    assert_int_equal(block_lock(a, true, error, sizeof(error)), 0);
+    assert_int_equal(open_locked(f, &b, true), -EBUSY);
+    block_close(a);
+    assert_int_equal(open_locked(f, &b, false), 0);
+    block_close(b);
+}
+
+static void resized(void *opaque, int error)
+{
+    *(int *)opaque = error;
+}
+
+static void test_another_size(void **state)
+{
+    struct fixture *f = *state;
+    struct block *block;
+    uint8_t buf[512];
+    struct stat st;
+    int result = 1;
+
+    fill(f, 4096);
+    block = open_raw(f, false);
+    assert_int_equal(block_resize(block, 8192, resized, &result), 0);
+    assert_int_equal(block_resize(block, 8192, resized, &result), -EBUSY);
+    while (result == 1)
+        loop_turn(f->loop, 100);
+    assert_int_equal(result, 0);
+    assert_int_equal(block_size(block), 8192);
+    assert_int_equal(run(f, block, BLOCK_READ, 7680, buf, 512), 0);
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_size, 8192);
+    assert_int_equal(block_resize(block, 0, resized, &result), -EINVAL);
+    block_close(block);
+    block = open_raw(f, true);
+    assert_int_equal(block_resize(block, 4096, resized, &result), -EROFS);
+    block_close(block);
+}
+
+static void test_past_the_page_cache_at_any_sector(void **state)
+{
+    struct fixture *f = *state;
+    struct block_options options = {.workers = f->workers, .cache = BLOCK_CACHE_DIRECTSYNC};
+    uint8_t *buf = malloc(300 * 1024 + 1), *image = malloc(1 << 20);
+    struct block *block;
+    char error[200];
+    unsigned seed = 1;
+    int fd;
+
+    fill(f, 1 << 20);
+    for (size_t i = 0; i < 1 << 20; i++)
+        image[i] = block_ram_pattern(i);
+    assert_int_equal(block_open_path(&block, f->path, &options, error, sizeof(error)), 0);
+    for (int i = 0; i < 60; i++) {
+        size_t offset = (size_t)(rand_r(&seed) % 1400) * 512;
+        size_t bytes = (size_t)(rand_r(&seed) % (i % 10 ? 12 : 600) + 1) * 512;
+
+        memset(buf + 1, i + 1, bytes); /* memory at an odd address, too */
+        if (i % 2) {
+            assert_int_equal(run(f, block, BLOCK_WRITE, offset, buf + 1, bytes), 0);
+            memset(image + offset, i + 1, bytes);
+        } else {
+            assert_int_equal(run(f, block, BLOCK_READ, offset, buf + 1, bytes), 0);
+            assert_memory_equal(buf + 1, image + offset, bytes);
+        }
+    }
+    block_close(block);
+    fd = open(f->path, O_RDONLY);
+    for (size_t i = 0; i < 1 << 20; i += 4096) {
+        assert_int_equal(pread(fd, buf, 4096, (off_t)i), 4096);
+        assert_memory_equal(buf, image + i, 4096);
+    }
+    close(fd);
+    free(buf);
+    free(image);
+}
+
+static void test_unsafe_does_not_flush(void **state)
+{
+    struct fixture *f = *state;
+    struct block_ram ram;
+    struct block *block = ram_image(f, &ram, false);
+    uint8_t buf[512] = {0};
+
+    block_set_cache_mode(block, BLOCK_CACHE_UNSAFE);
+    assert_int_equal(run(f, block, BLOCK_WRITE, 0, buf, 512), 0);
+    assert_int_equal(run(f, block, BLOCK_FLUSH, 0, NULL, 0), 0);
+    block_close(block);
+    assert_int_equal(ram.flushes, 0);
+    block_ram_fini(&ram);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -585,6 +877,14 @@ int main(void)
         T(test_discard_gives_back_only_when_asked),
         T(test_scattered_read_and_write),
         T(test_shared_image_is_closed_by_its_last_owner),
+        T(test_a_full_disk_holds_the_write_until_there_is_room),
+        T(test_a_held_read_goes_on_where_it_was),
+        T(test_held_requests_can_be_given_up_cancelled_and_closed),
+        T(test_ignored_errors_give_zeros_and_success),
+        T(test_writers_exclude_each_other_and_readers),
+        T(test_another_size),
+        T(test_past_the_page_cache_at_any_sector),
+        T(test_unsafe_does_not_flush),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
