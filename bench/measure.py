@@ -14,6 +14,7 @@ import tempfile
 import time
 
 import disk
+import net
 import syscalls
 from fakexen import Failed, Guest, QmpError, program
 
@@ -256,6 +257,18 @@ def system_calls(rows, images, n):
 # ---- all of it -----------------------------------------------------------------------------------
 
 
+def network(rows, options, rounds, say):
+    reason = net.missing()
+    if reason:
+        rows.notes.append(reason)
+        return
+    program_path = os.path.join(options.build, "bench-netfloor")
+    for i in range(rounds):
+        say("round %d of %d: network" % (i + 1, rounds))
+        order = [DMS[(i + k) % len(DMS)] for k in range(len(DMS))]
+        net.rows(rows, order, program_path, 30 if options.quick else 100, cores()[1], pin)
+
+
 def everything(options, floor, say):
     rows = Rows()
     rounds = options.rounds or (3 if options.quick else 9)
@@ -267,14 +280,14 @@ def everything(options, floor, say):
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=options.build))
         # QEMU locks its image. The answerer's is what it transfers from when a bus master starts.
         images = {dm: disk.make_image(folder, dm) for dm in DMS}
-        still = disk.make_image(folder, "idle")
+        still = {dm: disk.make_image(folder, "idle-" + dm) for dm in DMS}
         say("%d starts of each, alternating" % starts)
         for i in range(starts):
             for k in range(len(DMS)):
                 dm = DMS[(i + k) % len(DMS)]
                 start_round(rows, dm, images[dm])
 
-        idle = {dm: stack.enter_context(launch(dm, still)[0]) for dm in DMS}
+        idle = {dm: stack.enter_context(launch(dm, still[dm])[0]) for dm in DMS}
         time.sleep(2)  # what follows a start
         before = {dm: wake_ups(g.pid) for dm, g in idle.items()}
         idle_end = time.monotonic() + options.idle
@@ -283,6 +296,7 @@ def everything(options, floor, say):
             say("round %d of %d: requests and disk" % (i + 1, rounds))
             order = [DMS[(i + k) % len(DMS)] for k in range(len(DMS))]
             work_round(rows, order, images, floor, sizes, folder)
+        network(rows, options, rounds, say)
         say("system calls")
         try:
             system_calls(rows, images, 1000)

@@ -88,6 +88,16 @@ def targets(rows, options):
          inverse("DMA 128 KiB read, wall", "answerer"), 0.85, False),
         ("DMA 128 KiB reads, DM CPU: of pread calls behind the same requests",
          inverse("DMA 128 KiB read, DM CPU", "answerer"), 0.85, False),
+        *[("%s: frames a DM CPU second, times QEMU's" % row, inverse(row + ", DM CPU", "qemu"), 3,
+           False)
+          for row in ("C mode, send 1500", "C mode, receive 1500", "C+ mode, send 1500",
+                      "C+ mode, receive 1500")],
+        ("C+ mode, large send: bytes a DM CPU second, times QEMU's",
+         inverse("C+ mode, large send, DM CPU a MiB", "qemu"), 3, False),
+        ("C+ mode, send 1500: of the writev loop's speed",
+         inverse("C+ mode, send 1500, one more", "answerer"), 0.7, False),
+        ("C+ mode, receive 1500: of the readv loop's speed",
+         inverse("C+ mode, receive 1500, one more", "answerer"), 0.7, False),
         ("wake-ups in %d idle seconds" % options.idle, idle[0] if idle else None, 0, True),
     ]
 

@@ -42,6 +42,7 @@ struct stream {
     size_t in_at, in_end;   /* what has been read and not been taken: in[in_at .. in_end - 1] */
     size_t out_at, out_end; /* the rest of a frame that has been sent in part */
     uint8_t *out;           /* made when first needed */
+    struct iovec iov[NET_IOV_MAX + 1]; /* of the call in progress */
     uint8_t in[IN_BYTES];
 };
 
@@ -133,7 +134,7 @@ static int stream_send(struct net *net, const struct iovec *iov, int count, size
                        const struct net_offload *work)
 {
     uint32_t length = htonl((uint32_t)len);
-    struct iovec all[NET_IOV_MAX + 1];
+    struct iovec *all = stream_of(net)->iov;
     struct msghdr msg = {.msg_iov = all, .msg_iovlen = (size_t)count + 1};
     ssize_t n;
 

@@ -27,11 +27,13 @@
 struct tap {
     struct net net;
     bool header; /* struct virtio_net_hdr before each frame */
+    /* Of the call in progress; too long to be cleared on the stack for each frame. */
+    struct iovec iov[NET_IOV_MAX + 2];
 };
 
-static const struct tap *tap_of(const struct net *net)
+static struct tap *tap_of(struct net *net)
 {
-    return (const struct tap *)net;
+    return (struct tap *)net;
 }
 
 /* The interface has been taken away, by whoever may. */
@@ -71,13 +73,13 @@ static int tap_send(struct net *net, const struct iovec *iov, int count, size_t 
                     const struct net_offload *work)
 {
     struct virtio_net_hdr header = header_of(work);
-    struct iovec all[NET_IOV_MAX + 1];
+    struct tap *tap = tap_of(net);
     ssize_t n;
 
-    if (tap_of(net)->header) {
-        all[0] = (struct iovec){&header, sizeof(header)};
-        memcpy(all + 1, iov, (size_t)count * sizeof(*iov));
-        n = writev(net->fd, all, count + 1);
+    if (tap->header) {
+        tap->iov[0] = (struct iovec){&header, sizeof(header)};
+        memcpy(tap->iov + 1, iov, (size_t)count * sizeof(*iov));
+        n = writev(net->fd, tap->iov, count + 1);
     } else {
         n = writev(net->fd, iov, count);
     }
@@ -88,20 +90,20 @@ static int tap_send(struct net *net, const struct iovec *iov, int count, size_t 
 static ssize_t tap_receive(struct net *net, const struct iovec *iov, int count)
 {
     struct virtio_net_hdr header;
-    struct iovec all[NET_IOV_MAX + 2];
+    struct tap *tap = tap_of(net);
     uint8_t one_more;
     int n = 0;
     ssize_t got;
 
-    if (tap_of(net)->header)
-        all[n++] = (struct iovec){&header, sizeof(header)};
-    memcpy(all + n, iov, (size_t)count * sizeof(*iov));
+    if (tap->header)
+        tap->iov[n++] = (struct iovec){&header, sizeof(header)};
+    memcpy(tap->iov + n, iov, (size_t)count * sizeof(*iov));
     n += count;
-    all[n++] = (struct iovec){&one_more, 1};
-    got = readv(net->fd, all, n);
+    tap->iov[n++] = (struct iovec){&one_more, 1};
+    got = readv(net->fd, tap->iov, n);
     if (got < 0)
         return tap_error(net, errno);
-    if (tap_of(net)->header)
+    if (tap->header)
         got -= (ssize_t)sizeof(header);
     return got < 0 ? 0 : got;
 }
