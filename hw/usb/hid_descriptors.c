@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Descriptors (USB 1.1, 9.6; HID 1.11, 6.2). Vendor, product and revision are those that guests of
- * QEMU know, so that a guest which moves here finds its device, and so that Linux suspends it when
- * nobody uses it. They must never change: Windows would take the device for another one.
+ * QEMU know, so that a guest which moves here has the driver already, and so that Linux suspends
+ * the device while nobody uses it. There is no serial number: all devices of one guest would have
+ * the same one, and Windows would not take the second; without one it goes by the port.
+ * They must never change: Windows would take the device for another one.
  */
 #include <string.h>
 
@@ -17,7 +19,7 @@ enum {
 
     STRING_MANUFACTURER = 1,
     STRING_PRODUCT = 2,
-    STRING_SERIAL = 3,
+    STRINGS,
 
     CONFIGURATION_BYTES = 9,
     INTERFACE_BYTES = 9,
@@ -28,26 +30,19 @@ enum {
     POLL_MS = 10,
 };
 
+/* clang-format off */
 static const uint8_t device_descriptor[] = {
-    18,
-    TYPE_DEVICE,
-    0x10,
-    0x01, /* USB 1.10: there is no high-speed variant to ask for */
-    0,
-    0,
-    0, /* the class is the interface's */
+    18, TYPE_DEVICE,
+    0x10, 0x01, /* USB 1.10: there is no high-speed variant to ask for */
+    0, 0, 0,    /* the class is the interface's */
     HID_EP0_PACKET,
-    0x27,
-    0x06, /* vendor 0627 */
-    0x01,
-    0x00, /* product 0001 */
-    0x00,
-    0x00, /* revision 0 */
-    STRING_MANUFACTURER,
-    STRING_PRODUCT,
-    STRING_SERIAL,
-    1, /* configurations */
+    0x27, 0x06, /* vendor 0627 */
+    0x01, 0x00, /* product 0001 */
+    0x00, 0x00, /* revision 0 */
+    STRING_MANUFACTURER, STRING_PRODUCT, 0,
+    1,          /* configurations */
 };
+/* clang-format on */
 
 static const uint8_t tablet_report[] = {
     0x05, 0x01,       /* Usage Page (Generic Desktop) */
@@ -220,13 +215,12 @@ static size_t string_descriptor(const struct hid_model *model, uint8_t index,
     const char *const text[] = {
         [STRING_MANUFACTURER] = "slimdm",
         [STRING_PRODUCT] = model->product,
-        [STRING_SERIAL] = "1",
     };
     size_t n = 2;
 
     if (index == 0)
         return copy(out, languages, sizeof(languages));
-    if (index > STRING_SERIAL)
+    if (index >= STRINGS)
         return 0;
     for (const char *c = text[index]; *c; c++) {
         out[n++] = (uint8_t)*c;

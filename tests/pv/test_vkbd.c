@@ -372,6 +372,23 @@ static void test_cve_2015_8550_hostile_indexes(void **state)
     assert_memory_equal((uint8_t *)r->page + 3072, tail, sizeof(tail));
 }
 
+/* security.md: CVE-2017-10911 (XSA-216), bytes of ours in what the guest gets. */
+static void test_cve_2017_10911_events_hold_nothing_else(void **state)
+{
+    struct rig *r = *state;
+    const uint8_t *raw = (const uint8_t *)r->page + 1024;
+    uint8_t want[40] = {XENKBD_TYPE_KEY, 1, 0, 0, KEY_A};
+    uint8_t pos[40] = {XENKBD_TYPE_POS, 0, 0, 0, 1, 0, 0, 0, 2};
+
+    connect(r, true);
+    memset((uint8_t *)r->page + 1024, 0x5a, 2048);
+    input_key(r->input, KEY_A, true);
+    input_abs(r->input, 1, 2, 0, 0);
+    assert_memory_equal(raw, want, sizeof(want));
+    assert_memory_equal(raw + 40, pos, sizeof(pos));
+    assert_int_equal(raw[80], 0x5a);
+}
+
 static void test_parts_that_are_disabled(void **state)
 {
     struct rig *r = *state;
@@ -431,6 +448,7 @@ int main(void)
         T(test_nothing_is_written_while_the_machine_stands),
         T(test_wrong_nodes_are_refused),
         T(test_cve_2015_8550_hostile_indexes),
+        T(test_cve_2017_10911_events_hold_nothing_else),
         T(test_parts_that_are_disabled),
         T(test_toolstack_takes_it_away),
     };

@@ -46,7 +46,7 @@ static void test_strings(void **state)
     assert_int_equal(usb_control(r, 5, 0x80, 6, 0x300, 0, 128, data), 4);
     assert_int_equal(usb_control(r, 5, 0x80, 6, 0x302, 0x409, 128, data), 2 + 2 * 10);
     assert_int_equal(data[2], 'U');
-    assert_int_equal(usb_control(r, 5, 0x80, 6, 0x304, 0x409, 128, data), -1);
+    assert_int_equal(usb_control(r, 5, 0x80, 6, 0x303, 0x409, 128, data), -1);
     /* There is no high-speed variant. */
     assert_int_equal(usb_control(r, 5, 0x80, 6, 0x600, 0, 10, data), -1);
 }
@@ -89,6 +89,28 @@ static void test_descriptors_are_consistent(void **state)
         assert_int_equal(i, length);
         assert_int_equal(total, bits[k]);
         assert_int_equal(depth, 0);
+    }
+}
+
+/* T-USB-4: another descriptor is another device for Windows, which then wants a driver. */
+static void test_descriptors_never_change(void **state)
+{
+    static const uint32_t sums[] = {0xa04275b2, 0x84432757, 0xd37d2087};
+    static const uint8_t types[] = {1, 2, 3, 0x21, 0x22};
+
+    for (unsigned kind = HID_TABLET; kind <= HID_KEYBOARD; kind++) {
+        uint32_t sum = 2166136261u; /* FNV-1a */
+
+        for (size_t t = 0; t < sizeof(types); t++) {
+            for (uint8_t index = 0; index < 4; index++) {
+                uint8_t data[HID_DATA_MAX];
+                size_t n = hid_descriptor((enum hid_kind)kind, types[t], index, data);
+
+                for (size_t i = 0; i < n; i++)
+                    sum = (sum ^ data[i]) * 16777619u;
+            }
+        }
+        assert_int_equal(sum, sums[kind]);
     }
 }
 
@@ -429,6 +451,7 @@ int main(void)
         USB(test_enumeration),
         USB(test_strings),
         cmocka_unit_test(test_descriptors_are_consistent),
+        cmocka_unit_test(test_descriptors_never_change),
         USB(test_standard_requests),
         USB(test_halt_of_the_endpoint),
         USB(test_class_requests_of_the_tablet),
