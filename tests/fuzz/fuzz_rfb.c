@@ -138,6 +138,15 @@ static void talk(struct viewer *v, const uint8_t *data, size_t size, size_t step
     }
 }
 
+static void enter(struct viewer *v)
+{
+    check(gate_take(&v->gate, (const uint8_t *)"RFB 003.008\n", 12) == 12);
+    check(gate_take(&v->gate, (const uint8_t *)(v->password ? "\2" : "\1"), 1) == 1);
+    if (v->password)
+        check(gate_take(&v->gate, (const uint8_t *)"1234567812345678", 16) == 16);
+    check(gate_take(&v->gate, (const uint8_t *)"\1", 1) == 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct viewer v = {.admitted = false};
@@ -156,6 +165,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     v.password = how & 1;
     gate_open(&v.gate, &ops, &v, v.password, (const uint8_t *)"0123456789abcdef");
-    talk(&v, data, size, 1 + (how >> 3) * 37u, how & 2);
+    if (how & 0x80) /* somebody who has logged in */
+        enter(&v);
+    talk(&v, data, size, 1 + (how >> 3 & 15) * 37u, how & 2);
     return 0;
 }
