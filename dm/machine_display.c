@@ -84,7 +84,13 @@ static int make_cirrus(struct dm *dm, uint8_t devfn, struct pci_rom rom)
 
 static int make_std(struct dm *dm, uint8_t devfn, struct pci_rom rom)
 {
-    struct vga_config config = {.devfn = devfn, .vram = xen_vram_interface(dm->vram), .rom = rom};
+    struct vga_config config = {
+        .devfn = devfn,
+        .vram = xen_vram_interface(dm->vram),
+        .rom = rom,
+        .edid_width = (uint16_t)dm->config->vga.xres,
+        .edid_height = (uint16_t)dm->config->vga.yres,
+    };
     struct vga *vga;
     int rc = vga_create(&vga, &dm->env, &config);
 

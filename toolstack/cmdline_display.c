@@ -206,10 +206,16 @@ void vga_from_option(struct parser *p)
 void vga_from_device(struct parser *p, struct device *d, int pci)
 {
     uint64_t vgamem_mb = list_uint(p, &d->kv, "vgamem_mb", 0, 1, VGAMEM_MAX);
+    uint64_t xres = list_uint(p, &d->kv, "xres", 0, 640, 4095);
+    uint64_t yres = list_uint(p, &d->kv, "yres", 0, 480, 4095);
 
-    list_ignore(&d->kv, "xres yres xmax ymax edid refresh_rate mmio qemu-extended-regs blitter "
+    list_ignore(&d->kv, "xmax ymax edid refresh_rate mmio qemu-extended-regs blitter "
                         "global-vmstate big-endian-framebuffer");
-    list_close(p, &d->kv, "vgamem_mb, " PCI_KEYS);
+    list_close(p, &d->kv, "vgamem_mb, xres, yres, " PCI_KEYS);
+    if (!p->err && !xres != !yres)
+        fail(p, "xres= and yres= belong together");
+    p->config->vga.xres = (unsigned)xres;
+    p->config->vga.yres = (unsigned)yres;
     if (!p->err)
         vga_set(p, d->type->name[0] == 'c' ? CONFIG_VGA_CIRRUS : CONFIG_VGA_STD, vgamem_mb, pci);
 }

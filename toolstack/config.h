@@ -104,8 +104,9 @@ enum config_vga_kind {
 
 struct config_vga {
     enum config_vga_kind kind;
-    unsigned vgamem_mb; /* 1..256: video memory that Xen set aside for the guest */
-    int pci;            /* index into pci[], -1 with NONE */
+    unsigned vgamem_mb;  /* 1..256: video memory that Xen set aside for the guest */
+    unsigned xres, yres; /* what the monitor says it likes best; 640..4095 x 480..4095, or 0 */
+    int pci;             /* index into pci[], -1 with NONE */
 };
 
 struct config_vnc {

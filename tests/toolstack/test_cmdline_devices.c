@@ -63,6 +63,8 @@ static void test_vga(void **state)
         {HVM "-device VGA,vgamem_mb=0",
          "vgamem_mb=0 is not accepted; accepted: a number from 1 to 256"},
         {HVM "-device VGA,vgamem_mb=257", "vgamem_mb=257"},
+        {HVM "-device VGA,xres=1024", "xres= and yres= belong together"},
+        {HVM "-device VGA,xres=5000,yres=480", "xres"},
         {HVM "-device VGA -device cirrus-vga",
          "-device cirrus-vga: the machine has a VGA already: 'VGA'"},
         {HVM "-vga std -device VGA", "a VGA already: 'std'"},
@@ -83,6 +85,8 @@ static void test_vga(void **state)
     assert_string_equal(accept_line(HVM "-device VGA,rombar=0")->pci[1].romfile, "");
     assert_null(accept_line(HVM "-device VGA,rombar=1")->pci[1].romfile);
     assert_int_equal(accept_line(HVM "-device VGA -global VGA.vgamem_mb=9")->vga.vgamem_mb, 9);
+    c = accept_line(HVM "-device VGA,xres=1920,yres=1080");
+    assert_true(c->vga.xres == 1920 && c->vga.yres == 1080);
     assert_int_equal(accept_line(HVM "-vga none")->vga.kind, CONFIG_VGA_NONE);
     assert_int_equal(accept_line(HVM "-vga cirrus")->vga.kind, CONFIG_VGA_CIRRUS);
     assert_false(noticed("cirrus"));
