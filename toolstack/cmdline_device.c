@@ -138,9 +138,9 @@ void option_device(struct parser *p, const char *value)
     id = list_string(p, &d->kv, "id");
     if (!d->type) {
         fail(p,
-             "device '%.60s' is not supported; accepted: VGA, cirrus-vga, ide-cd, ide-hd, "
-             "floppy, isa-fdc, isa-serial, xen-platform, and with a notice what is not built yet (network cards, "
-             "USB, sound, xen-pvdevice)",
+             "device '%.60s' is not supported; accepted: VGA, cirrus-vga, ide-cd, ide-hd, floppy, "
+             "isa-fdc, isa-serial, xen-platform, and with a notice what is not built yet (network "
+             "cards, USB, sound, xen-pvdevice)",
              name ? name : "");
         return;
     }

@@ -164,3 +164,22 @@ void rig_holds(struct rig *r, unsigned disk, uint64_t offset, size_t bytes)
         if (r->m.ram[RIG_DATA + i] != r->ram[disk].data[offset + i])
             fail_msg("byte %zu from offset %llu", i, (unsigned long long)offset);
 }
+
+void programmed_io(struct rig *r)
+{
+    COMMAND(r, 0x03, 0xdf, 0x03);
+}
+
+bool wants_byte(struct rig *r, uint8_t direction)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        uint8_t status = msr(r);
+
+        if ((status & MSR_RQM) && (status & MSR_NDMA))
+            return (status & MSR_DIO) == direction;
+        if (status & MSR_RQM)
+            return false;
+        machine_settle(&r->m);
+    }
+    return false;
+}

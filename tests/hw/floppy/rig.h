@@ -56,6 +56,15 @@ void rig_settle(struct rig *r);
 /* SENSE INTERRUPT STATUS: ST0 << 8 | PCN, or 0x8000 when it knew of nothing. */
 unsigned rig_sense(struct rig *r);
 void rig_seek(struct rig *r, unsigned drive, unsigned cylinder);
+/* SPECIFY: without DMA from now on. */
+void programmed_io(struct rig *r);
+/* Time passes until the controller wants a byte moved: whether in this direction (MSR_DIO or 0). */
+bool wants_byte(struct rig *r, uint8_t direction);
+/* Where a sector is in an image of 1.44 MB. */
+static inline uint64_t at(unsigned c, unsigned h, unsigned sector)
+{
+    return (((uint64_t)c * 2 + h) * 18 + sector - 1) * 512;
+}
 /* RIG_DATA holds what the image has from this byte on. */
 void rig_holds(struct rig *r, unsigned disk, uint64_t offset, size_t bytes);
 
