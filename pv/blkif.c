@@ -52,7 +52,8 @@ struct blkif {
     bool serving;   /* responses are published at the end of the turn */
     bool broken;    /* the ring's indexes made no sense */
     bool closing;   /* no more requests */
-    bool abandoned; /* nobody waits for answers */
+    bool abandoned; /* no more answers */
+    bool detached;  /* nothing is mapped any more; freed with the last request */
     struct slot slot[BLKIF_IN_FLIGHT];
 };
 
@@ -195,7 +196,7 @@ static void io_completed(void *opaque, struct block_request *req)
 
     if (blkif->abandoned) {
         slot_release(slot);
-        if (!blkif->in_flight)
+        if (blkif->detached && !blkif->in_flight)
             free(blkif);
         return;
     }
@@ -462,7 +463,10 @@ static int attach(struct blkif *blkif, const struct blkif_config *config)
     rc =
         blkif_ring_attach(&blkif->ring, ring, (size_t)config->ring_pages * PAGE_BYTES, config->abi);
     if (rc)
-        log_guest("%s: this is no ring", xenbus_name(blkif->dev));
+        log_guest("%s: %s", xenbus_name(blkif->dev),
+                  rc == -EBUSY ? "an earlier process has left the ring with requests of which "
+                                 "nobody knows whether they have been answered"
+                               : "this is no ring");
     if (!rc && config->persistent)
         rc = blkif_grants_create(&blkif->grants, blkif->xen);
     if (!rc) {
@@ -534,6 +538,7 @@ bool blkif_disconnect(struct blkif *blkif)
 void blkif_cancel(struct blkif *blkif)
 {
     blkif->closing = true;
+    blkif->abandoned = true;
     for (unsigned i = 0; i < BLKIF_IN_FLIGHT; i++)
         block_cancel(&blkif->slot[i].io);
 }
@@ -543,7 +548,7 @@ void blkif_abandon(struct blkif *blkif)
     if (blkif->waiting)
         slot_release(blkif->waiting);
     detach(blkif);
-    blkif->abandoned = true;
+    blkif->detached = true;
     if (!blkif->in_flight)
         free(blkif);
 }

@@ -50,8 +50,8 @@ int blkif_connect(struct blkif **out, const struct blkif_config *config);
 bool blkif_disconnect(struct blkif *blkif);
 
 /*
- * The end of the process: what is in flight is given up. The image has to be closed between the
- * two calls, so that no worker touches guest memory any more.
+ * The end of the process: what is in flight gets no answer any more. The image has to be closed
+ * between the two calls, so that no worker touches guest memory any more.
  */
 void blkif_cancel(struct blkif *blkif);
 void blkif_abandon(struct blkif *blkif);

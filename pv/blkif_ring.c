@@ -76,16 +76,18 @@ static bool more_than_slots(const struct blkif_ring *ring, uint32_t req_prod)
 
 int blkif_ring_attach(struct blkif_ring *ring, void *shared, size_t bytes, enum blkif_abi abi)
 {
-    uint32_t rsp_prod;
+    uint32_t rsp_prod, req_prod, req_event;
 
     *ring = (struct blkif_ring){.shared = shared, .abi = abi, .slots = 1};
     while ((size_t)ring->slots * 2 * layouts[abi].slot_bytes <= bytes - HEADER_BYTES)
         ring->slots *= 2;
     rsp_prod = __atomic_load_n(header(ring, RSP_PROD), __ATOMIC_ACQUIRE);
     ring->req_cons = ring->rsp_prod = ring->published = rsp_prod;
-    if (more_than_slots(ring, __atomic_load_n(header(ring, REQ_PROD), __ATOMIC_ACQUIRE)))
+    req_prod = __atomic_load_n(header(ring, REQ_PROD), __ATOMIC_ACQUIRE);
+    req_event = __atomic_load_n(header(ring, REQ_EVENT), __ATOMIC_RELAXED);
+    if (more_than_slots(ring, req_prod))
         return -EPROTO;
-    return 0;
+    return req_prod != rsp_prod && req_event != rsp_prod + 1 ? -EBUSY : 0;
 }
 
 static uint16_t get16(const uint8_t *p)

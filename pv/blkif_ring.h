@@ -50,8 +50,11 @@ struct blkif_ring {
 };
 
 /*
- * Attaches to a ring of `bytes`: a new one, or one that has been served before, whose unanswered
- * requests are fetched again. -EPROTO: its indexes are not those of a ring.
+ * Attaches to a ring of `bytes`: a new one, or one that has been served before. Unanswered requests
+ * are fetched again, when they are known: those that have come since the ring was last seen empty,
+ * all before them being answered then. -EBUSY: they are not. Answers come in any order, and to
+ * repeat a write that has been answered could bring other data to its place. -EPROTO: the indexes
+ * are not those of a ring.
  */
 int blkif_ring_attach(struct blkif_ring *ring, void *shared, size_t bytes, enum blkif_abi abi);
 

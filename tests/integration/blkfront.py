@@ -84,7 +84,8 @@ class Blkfront:
                                      % (self.back("state"), state, self.g.log()))
             time.sleep(0.002)
 
-    def publish(self):
+    def publish(self, **other):
+        """A ring, and Initialised; `other` replaces nodes of the front end."""
         g = self.g
         self.req_prod = self.rsp_cons = 0
         g.write(RING_GPA, struct.pack("<4I", 0, 1, 0, 1) + bytes((4096 << self.order) - 16))
@@ -98,6 +99,8 @@ class Blkfront:
         self.set("event-channel", self.port)
         self.set("protocol", self.abi)
         self.set("feature-persistent", int(self.persistent))
+        for node, value in other.items():
+            self.set(node.replace("_", "-"), value)
         self.set("state", INITIALISED)
 
     def connect(self):

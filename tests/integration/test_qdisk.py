@@ -212,11 +212,7 @@ def bad_handshakes():
                             ("event-channel", "x"), ("protocol", "sparc-abi"),
                             ("ring-page-order", "31")):
             f.wait_back(INIT_WAIT)
-            f.publish()
-            f.set("state", INITIALISING)
-            f.wait_back(INIT_WAIT)
-            f.set(node, value)
-            f.set("state", 3)
+            f.publish(**{node: value})
             f.wait_back(CLOSING)
             f.set("state", CLOSED)
             f.wait_back(CLOSED)

@@ -269,6 +269,29 @@ static void test_a_ring_that_has_been_served_before_goes_on(void **state)
     assert_int_equal(r.status, BLKIF_RSP_OKAY);
 }
 
+/* Which of the two writes has been answered cannot be told any more: none is repeated. */
+static void test_a_ring_with_lost_requests_is_not_guessed_at(void **state)
+{
+    struct testblk *t = *state;
+
+    testblk_directories(t, "aio:/disk.img", "disk", "w");
+    testblk_connect(t, BLKIF_X86_64, 0, true);
+    front_state(t, 4);
+    t->ram.hold = true;
+    testblk_rw(t, BLKIF_OP_WRITE, 1, 0, TESTBLK_DATA, 1);
+    testblk_rw(t, BLKIF_OP_WRITE, 2, 8, TESTBLK_DATA + 1, 1);
+    testblk_push(t);
+    block_ram_release(&t->ram, 1, 0);
+    t->ram.hold = false;
+    testblk_stop(t);
+    t->ram.writes = 0;
+    testblk_serve(t);
+    testblk_settle(t);
+    assert_back(t, "state", "5");
+    assert_int_equal(t->ram.writes, 0);
+    assert_int_equal(t->mock->mapped, 0);
+}
+
 static void test_the_end_with_requests_in_flight(void **state)
 {
     struct testblk *t = *state;
@@ -392,6 +415,7 @@ int main(void)
         T(test_a_directory_that_vanishes_under_a_used_ring),
         T(test_front_ends_that_publish_nonsense),
         T(test_a_ring_that_has_been_served_before_goes_on),
+        T(test_a_ring_with_lost_requests_is_not_guessed_at),
         T(test_the_end_with_requests_in_flight),
         T(test_nothing_is_taken_while_the_machine_stands_still),
         T(test_media_of_a_cd_change_with_params),
