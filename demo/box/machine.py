@@ -30,6 +30,7 @@ XEN_WORDS = ("console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=warning n
              "spec-ctrl=no cpuidle=0 xsave=0")
 DOM0_WORDS = ("console=hvc0 quiet loglevel=4 mitigations=off nokaslr nomodeset edd=off "
               "tsc=reliable 8250.nr_uarts=0 rdinit=/init")
+KEYBOARDS = "/usr/share/X11/xkb"
 HOST_LIBRARIES = ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu",
                   "/usr/local/lib/x86_64-linux-gnu",
                   "/usr/local/lib"]
@@ -262,6 +263,8 @@ class Machine:
             for path in programs:
                 extra.file("/usr/libexec/" + os.path.basename(path), path, 0o755)
             missing = elf.add_libraries(extra, programs, HOST_LIBRARIES, self.image.dom0_files)
+            if os.path.isdir(KEYBOARDS):  # for the VNC server's keyboard layouts
+                extra.tree(KEYBOARDS, KEYBOARDS)
             if missing:
                 raise MachineError("%s needs libraries that are not here: %s"
                                    % (self._dm_source, " ".join(missing)))

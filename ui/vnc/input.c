@@ -40,7 +40,8 @@ void viewer_key(void *opaque, uint32_t keysym, bool down)
 {
     struct viewer *v = opaque;
 
-    keymap_key(v->server->config.keymap, &v->keys, keysym, down, &v->server->leds, send_key, v);
+    if (v->server->config.keymap)
+        keymap_key(v->server->config.keymap, &v->keys, keysym, down, &v->server->leds, send_key, v);
 }
 
 void viewer_raw_key(void *opaque, uint32_t xt_code, bool down)

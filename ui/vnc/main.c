@@ -73,7 +73,8 @@ static int parse(int argc, char **argv, struct server_config *config, const char
     return rc;
 }
 
-static int load_keymap(struct server_config *config, const char *name)
+/* Without one, viewers that send the codes of keys can still type. */
+static void load_keymap(struct server_config *config, const char *name)
 {
     int rc = keymap_create(&config->keymap, name);
 
@@ -82,8 +83,9 @@ static int load_keymap(struct server_config *config, const char *name)
         rc = keymap_create(&config->keymap, "en-us");
     }
     if (rc)
-        fprintf(stderr, "slimdm-vnc: no keyboard data (package xkb-data): %s\n", strerror(-rc));
-    return rc;
+        fprintf(stderr,
+                "slimdm-vnc: no keyboard data (package xkb-data): viewers that send symbols only "
+                "cannot type\n");
 }
 
 /* The library's cipher sets itself up at first use, and reads files for it. */
@@ -113,10 +115,9 @@ int main(int argc, char **argv)
     struct server *server;
     int rc = parse(argc, argv, &config, &keymap);
 
-    if (!rc)
-        rc = load_keymap(&config, keymap);
     if (rc)
         return 1;
+    load_keymap(&config, keymap);
     signal(SIGPIPE, SIG_IGN);
     warm_up();
     rc = close_others(&config);

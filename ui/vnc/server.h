@@ -20,7 +20,7 @@ struct server_config {
     bool websocket[SERVER_LISTEN_MAX];
     unsigned listen_count;
     enum encoder_share share;
-    struct keymap *keymap; /* stays the caller's */
+    struct keymap *keymap; /* stays the caller's; NULL: symbols mean nothing */
 };
 
 struct server;
