@@ -44,70 +44,54 @@ static const uint8_t device_descriptor[] = {
 };
 /* clang-format on */
 
+/* clang-format off */
+/* How tablet and mouse begin: a pointer with five buttons in the first byte. */
+#define POINTER_WITH_BUTTONS                                                                       \
+    0x05, 0x01, /* Usage Page (Generic Desktop) */                                                 \
+    0x09, 0x02, /* Usage (Mouse) */                                                                \
+    0xa1, 0x01, /* Collection (Application) */                                                     \
+    0x09, 0x01, /*  Usage (Pointer) */                                                             \
+    0xa1, 0x00, /*  Collection (Physical) */                                                       \
+    0x05, 0x09, /*   Usage Page (Button) */                                                        \
+    0x19, 0x01, /*   Usage Minimum (1) */                                                          \
+    0x29, 0x05, /*   Usage Maximum (5) */                                                          \
+    0x15, 0x00, /*   Logical Minimum (0) */                                                        \
+    0x25, 0x01, /*   Logical Maximum (1) */                                                        \
+    0x75, 0x01, /*   Report Size (1) */                                                            \
+    0x95, 0x05, /*   Report Count (5) */                                                           \
+    0x81, 0x02, /*   Input (Data, Variable, Absolute) */                                           \
+    0x75, 0x03, /*   Report Size (3) */                                                            \
+    0x95, 0x01, /*   Report Count (1) */                                                           \
+    0x81, 0x01, /*   Input (Constant) */                                                           \
+    0x05, 0x01, /*   Usage Page (Generic Desktop) */                                               \
+    0x09, 0x30, /*   Usage (X) */                                                                  \
+    0x09, 0x31  /*   Usage (Y) */
+
+/* And how both end: movements of -127..127 in bytes. */
+#define SIGNED_BYTES(count)                                                                        \
+    0x09, 0x38,  /*   Usage (Wheel) */                                                             \
+    0x15, 0x81,  /*   Logical Minimum (-7F) */                                                     \
+    0x25, 0x7f,  /*   Logical Maximum (7F) */                                                      \
+    0x45, 0x00,  /*   Physical Maximum (0): as logical */                                          \
+    0x75, 0x08,  /*   Report Size (8) */                                                           \
+    0x95, count, /*   Report Count */                                                              \
+    0x81, 0x06,  /*   Input (Data, Variable, Relative) */                                          \
+    0xc0, 0xc0   /* End Collection, twice */
+
 static const uint8_t tablet_report[] = {
-    0x05, 0x01,       /* Usage Page (Generic Desktop) */
-    0x09, 0x02,       /* Usage (Mouse) */
-    0xa1, 0x01,       /* Collection (Application) */
-    0x09, 0x01,       /*  Usage (Pointer) */
-    0xa1, 0x00,       /*  Collection (Physical) */
-    0x05, 0x09,       /*   Usage Page (Button) */
-    0x19, 0x01,       /*   Usage Minimum (1) */
-    0x29, 0x05,       /*   Usage Maximum (5) */
-    0x15, 0x00,       /*   Logical Minimum (0) */
-    0x25, 0x01,       /*   Logical Maximum (1) */
-    0x75, 0x01,       /*   Report Size (1) */
-    0x95, 0x05,       /*   Report Count (5) */
-    0x81, 0x02,       /*   Input (Data, Variable, Absolute) */
-    0x75, 0x03,       /*   Report Size (3) */
-    0x95, 0x01,       /*   Report Count (1) */
-    0x81, 0x01,       /*   Input (Constant) */
-    0x05, 0x01,       /*   Usage Page (Generic Desktop) */
-    0x09, 0x30,       /*   Usage (X) */
-    0x09, 0x31,       /*   Usage (Y) */
+    POINTER_WITH_BUTTONS,
     0x26, 0xff, 0x7f, /*   Logical Maximum (7FFF) */
     0x35, 0x00,       /*   Physical Minimum (0) */
     0x46, 0xff, 0x7f, /*   Physical Maximum (7FFF) */
     0x75, 0x10,       /*   Report Size (16) */
     0x95, 0x02,       /*   Report Count (2) */
     0x81, 0x02,       /*   Input (Data, Variable, Absolute) */
-    0x09, 0x38,       /*   Usage (Wheel) */
-    0x15, 0x81,       /*   Logical Minimum (-7F) */
-    0x25, 0x7f,       /*   Logical Maximum (7F) */
-    0x45, 0x00,       /*   Physical Maximum (0): as logical */
-    0x75, 0x08,       /*   Report Size (8) */
-    0x95, 0x01,       /*   Report Count (1) */
-    0x81, 0x06,       /*   Input (Data, Variable, Relative) */
-    0xc0, 0xc0,       /* End Collection, twice */
+    SIGNED_BYTES(1),
 };
 
-static const uint8_t mouse_report[] = {
-    0x05, 0x01, /* Usage Page (Generic Desktop) */
-    0x09, 0x02, /* Usage (Mouse) */
-    0xa1, 0x01, /* Collection (Application) */
-    0x09, 0x01, /*  Usage (Pointer) */
-    0xa1, 0x00, /*  Collection (Physical) */
-    0x05, 0x09, /*   Usage Page (Button) */
-    0x19, 0x01, /*   Usage Minimum (1) */
-    0x29, 0x05, /*   Usage Maximum (5) */
-    0x15, 0x00, /*   Logical Minimum (0) */
-    0x25, 0x01, /*   Logical Maximum (1) */
-    0x75, 0x01, /*   Report Size (1) */
-    0x95, 0x05, /*   Report Count (5) */
-    0x81, 0x02, /*   Input (Data, Variable, Absolute) */
-    0x75, 0x03, /*   Report Size (3) */
-    0x95, 0x01, /*   Report Count (1) */
-    0x81, 0x01, /*   Input (Constant) */
-    0x05, 0x01, /*   Usage Page (Generic Desktop) */
-    0x09, 0x30, /*   Usage (X) */
-    0x09, 0x31, /*   Usage (Y) */
-    0x09, 0x38, /*   Usage (Wheel) */
-    0x15, 0x81, /*   Logical Minimum (-7F) */
-    0x25, 0x7f, /*   Logical Maximum (7F) */
-    0x75, 0x08, /*   Report Size (8) */
-    0x95, 0x03, /*   Report Count (3) */
-    0x81, 0x06, /*   Input (Data, Variable, Relative) */
-    0xc0, 0xc0, /* End Collection, twice */
-};
+/* X and Y are of the same kind as the wheel here. */
+static const uint8_t mouse_report[] = {POINTER_WITH_BUTTONS, SIGNED_BYTES(3)};
+/* clang-format on */
 
 static const uint8_t keyboard_report[] = {
     0x05, 0x01,       /* Usage Page (Generic Desktop) */
