@@ -15,6 +15,7 @@
  *     02.0  Xen platform device           ports 10-13                platform/
  *     next  standard VGA or CL-GD5446     3B4-3DF, 1CE-1D0, A0000-BFFFF   vga/ (machine_display.c)
  *     next  RTL8139C+, up to 8            I/O and memory BARs        net/ (machine_net.c)
+ *     none  paravirtual disks, keyboard   grants, xenstore           pv/ (machine_pv.c)
  *
  * Interrupt controllers, timers, RTC and the ACPI event block are the hypervisor's.
  */

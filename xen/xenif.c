@@ -360,8 +360,7 @@ int xen_pin_write_back(struct xen *xen, uint64_t first_gfn, uint64_t last_gfn, b
 
 int xen_track_dirty(struct xen *xen, uint64_t first_gfn, uint32_t n, void *bitmap)
 {
-    return xen_result(
-        xendevicemodel_track_dirty_vram(xen->dmod, xen->domid, first_gfn, n, bitmap));
+    return xen_result(xendevicemodel_track_dirty_vram(xen->dmod, xen->domid, first_gfn, n, bitmap));
 }
 
 int xen_set_read_only(struct xen *xen, uint64_t first_gfn, uint64_t n, bool read_only)
