@@ -7,8 +7,8 @@
 
 A script has one qtest (or x-) line a line, comments (#), words in braces that are worked out, and:
 
-    @machine key=value ...     how the guest is made: disk=MIB cdrom=MIB|empty floppy=KIB vga= serial=
-                               vcpus= usb=DEVICE
+    @machine key=value ...     how the guest is made: disk=MIB cdrom=MIB|empty floppy=KIB vga=
+                               serial= vcpus= usb=DEVICE
                                nic=1: a card, and the player at the other end of its cable
     @label TEXT                names what follows, for the list of differences
     @macro NAME PARAMETER...   ... @end; @do NAME VALUE... puts the lines between in its place
@@ -311,7 +311,8 @@ def docs():
     titles = {"pci": "PCI configuration space", "cmos": "CMOS", "pm": "Power management",
               "platform": "Xen platform device", "i8042": "Keyboard controller, keyboard, mouse",
               "uart": "Serial port", "dma8237": "DMA controller", "ide": "IDE disk",
-              "idedma": "Bus-master IDE", "atapi": "CD-ROM", "fdc": "Floppy",
+              "idedma": "Bus-master IDE", "idefeatures": "IDE disk, features",
+              "atapi": "CD-ROM", "fdc": "Floppy",
               "uhci_regs": "USB host controller", "uhci_transfers": "USB transfers",
               "fdcformat": "Floppy, formatting", "vga": "VGA",
               "vga_screen": "VGA: the screen", "cirrus_regs": "Cirrus: registers and memory",
