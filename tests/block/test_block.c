@@ -192,6 +192,29 @@ static void test_cve_2008_2004_no_format_is_guessed(void **state)
     assert_int_equal(block_close(block), 0);
 }
 
+/* The header names a file of the host: it is never looked at, nor the file. */
+static void test_cve_2008_1945_cve_2013_1922_no_backing_file_is_followed(void **state)
+{
+    static const char backing[] = "/etc/passwd";
+    struct fixture *f = *state;
+    uint8_t header[512] = {'Q', 'F', 'I', 0xfb, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 104,
+                           0,   0,   0, sizeof(backing) - 1};
+    uint8_t buf[1024];
+    struct block *block;
+
+    memcpy(header + 104, backing, sizeof(backing) - 1);
+    fill(f, 8192);
+    block = open_raw(f, false);
+    assert_int_equal(run(f, block, BLOCK_WRITE, 0, header, 512), 0);
+    assert_int_equal(block_close(block), 0);
+    block = open_raw(f, false);
+    assert_int_equal(run(f, block, BLOCK_READ, 0, buf, sizeof(buf)), 0);
+    assert_memory_equal(buf, header, 512);
+    for (size_t i = 512; i < sizeof(buf); i++)
+        assert_int_equal(buf[i], block_ram_pattern(i));
+    assert_int_equal(block_close(block), 0);
+}
+
 static void test_formats_are_refused_by_name(void **state)
 {
     struct fixture *f = *state;
@@ -861,6 +884,7 @@ int main(void)
         T(test_odd_size_reads_zeros_behind_the_end),
         T(test_cve_2008_0928_requests_outside_the_image_are_refused),
         T(test_cve_2008_2004_no_format_is_guessed),
+        T(test_cve_2008_1945_cve_2013_1922_no_backing_file_is_followed),
         T(test_formats_are_refused_by_name),
         T(test_cve_2015_7311_read_only_is_honoured),
         T(test_descriptor_is_duplicated_and_closed_on_exec),

@@ -206,6 +206,28 @@ def nothing_is_loaded_without_need():
             assert "libnbd" not in f.read()
 
 
+def wake_ups(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return int([l for l in f if l.startswith("voluntary_ctxt")][0].split()[1])
+
+
+@test
+def idle_images_wake_nobody():
+    """with a qcow2 disk, neither slimdm nor slimdm-nbd runs while the guest is idle"""
+    need("qemu-img", "qemu-nbd", "pgrep")
+    with Folder() as folder:
+        path = folder("disk.qcow2")
+        make(path, "qcow2")
+        with Guest(args=drive(path, "qcow2")) as g:
+            write_and_read(g)
+            time.sleep(0.5)
+            way = int(subprocess.run(["pgrep", "-f", "^slimdm-nbd run .*" + path], check=True,
+                                     capture_output=True, text=True).stdout)
+            before = [wake_ups(g.pid), wake_ups(way)]
+            time.sleep(2)
+            equal([wake_ups(g.pid), wake_ups(way)], before, "wake-ups in two seconds")
+
+
 def nbdkit(folder, *words):
     sock = folder("sock")
     if os.path.exists(sock):
@@ -290,7 +312,7 @@ def wait_state(g, state, timeout=20.0):
 
 @test
 def errors_of_a_server():
-    """EIO is an ATA error, ENOSPC stops the guest (werror=enospc, the default) until there is room"""
+    """a full server stops the guest (werror=enospc, the default) until there is room"""
     need("nbdkit")
     with Folder() as folder:
         flag = folder("full")

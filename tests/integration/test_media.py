@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""CD change while running, as libxl asks for it: the guest sees it, and a locked door stays shut."""
+"""CD change while running, as libxl asks for it: the guest sees it, a locked door stays shut."""
 
 import os
 import shutil
