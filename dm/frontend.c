@@ -126,7 +126,8 @@ static int add_all_vnc(struct dm *dm, size_t *fds)
 {
     char program[256];
 
-    if (program_path("slimdm-vnc", program, sizeof(program))) {
+    if (program_path("slimdm-supervise", program, sizeof(program)) ||
+        program_path("slimdm-vnc", program, sizeof(program))) {
         log_warn("-vnc %s: %s is not installed; the guest starts without VNC",
                  dm->config->vnc[0].spec, program);
         return 0;

@@ -258,7 +258,72 @@ def test_cve_2017_15124_slow_viewer():
         slow.close()
 
 
-def ends(g, data, normal=True):
+@test
+def test_cve_2009_3616_gone_in_the_middle():
+    """CVE-2009-3616: viewers that leave in the middle of an update, or break the protocol during one"""
+    with Screen(width=1024, height=768) as g:
+        before = g.processes()[1]
+        for n in range(20):
+            v = g.viewer(encodings=(rfb.RAW,))
+            v.request(False)
+            v.read(n * 7)
+            if n % 2:
+                v.sock.sendall(b"\x09")
+            v.close()
+        with g.viewer() as v:
+            v.wait(lambda: v.rects > 0)
+        equal(g.processes()[1], before, "the process")
+
+
+@test
+def test_cve_2017_2633_odd_width():
+    """CVE-2017-2633: sizes that are no multiple of a tile, in every encoding, while they change"""
+    with Screen(width=808, height=601) as g:
+        for encoding in (rfb.HEXTILE, rfb.ZRLE, rfb.TIGHT):
+            with g.viewer(encodings=(encoding,)) as v:
+                for width, height in ((72, 37), (1000, 333), (808, 601)):
+                    g.mode(width, height)
+                    g.fill(RED, width - 3, height - 3, 3, 3)
+                    v.wait(lambda: (v.width, v.height) == (width, height) and
+                           v.pixel(width - 1, height - 1) == RED)
+                    equal(v.pixel(width - 4, height - 1), 0)
+
+
+@test
+def test_cve_2019_20382_memory_after_viewers():
+    """CVE-2019-20382, CVE-2020-29260, CVE-2017-15268: what viewers used is free when they have gone"""
+    with Screen("127.0.0.1:20,to=99,websocket=on") as g:
+        pid = g.processes()[1]
+        port = next(int(s["service"]) for s in g.qmp("query-vnc-servers")[0]["server"] if s["websocket"])
+
+        def resident():
+            with open("/proc/%d/statm" % pid) as f:
+                return int(f.read().split()[1]) * 4096
+        sizes = []
+        for _ in range(3):
+            for n in range(10):
+                with Viewer(port if n % 2 else g.port, websocket=bool(n % 2),
+                            encodings=((rfb.ZRLE, rfb.TIGHT)[n // 2 % 2],)) as v:
+                    v.wait(lambda: v.rects > 0)
+            until(lambda: g.qmp("query-vnc")["clients"] == [], "viewers that have gone")
+            sizes.append(resident())
+        assert sizes[2] - sizes[1] < 1 << 20, sizes
+        assert len(os.listdir("/proc/%d/fd" % pid)) < 20
+
+
+@test
+def test_cve_2019_15681_nothing_but_updates():
+    """CVE-2019-15681, CVE-2018-21247: the server sends no text; a viewer that knows every extension gets none
+    that was not asked of the gate"""
+    with Screen(width=64, height=64) as g:
+        with g.viewer(notices=(-1063131698, -312, -313, -309, -259, -314) + rfb.ALL_NOTICES) as v:
+            v.sock.sendall(struct.pack(">BxxxI", 6, 4) + b"text")
+            for colour in (RED, GREEN, RED):
+                g.fill(colour, 0, 0, 64, 64)
+                v.wait(lambda: v.pixel(63, 63) == colour)
+
+
+def ends(g, data):
     """The server closes the connection on this, and goes on."""
     before = g.processes()[1]
     v = g.viewer(notices=())

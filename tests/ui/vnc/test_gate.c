@@ -307,9 +307,64 @@ static void test_cve_2022_3165_extended_clipboard(void **state)
     assert_int_equal(drip(&r, "\6\0\0\0\377\377\377\375\0\0\0", 11), -EPROTO);
 }
 
-/* SetScale in both spellings, CVE-2020-25708; file transfer, CVE-2014-6055, CVE-2018-6307; text
- * chat; audio; everything else. */
-static void test_cve_2020_25708_not_offered(void **state)
+static void assert_ends(const char *message, size_t length)
+{
+    struct record r;
+
+    enter(&r);
+    assert_int_equal(drip(&r, message, length), -EPROTO);
+    assert_non_null(r.gate.why);
+    assert_int_equal(r.messages, 1); /* the handshake */
+}
+
+static void test_cve_2014_6053_length_of_text(void **state)
+{
+    assert_ends("\6\0\0\0\177\377\377\377", 8);
+}
+
+static void test_cve_2018_7225_length_of_text(void **state)
+{
+    assert_ends("\6\0\0\0\200\0\0\0", 8);
+}
+
+/* Compressed clipboard data, and a request for it before there is any. */
+static void test_cve_2023_3255_clipboard_data(void **state)
+{
+    assert_ends("\6\0\0\0\377\377\377\370\20\0\0\1\0\0\0\0", 16);
+}
+
+static void test_cve_2023_6683_clipboard_request(void **state)
+{
+    assert_ends("\6\0\0\0\377\377\377\374\2\0\0\1", 12);
+}
+
+/* SetScale, UltraVNC's and PalmVNC's. */
+static void test_cve_2014_6054_scale_by_zero(void **state)
+{
+    assert_ends("\10\0\0\0", 4);
+    assert_ends("\17\0\0\0", 4);
+}
+
+static void test_cve_2020_25708_scale(void **state)
+{
+    assert_ends("\10\377\0\0", 4);
+    assert_ends("\17\377\0\0", 4);
+}
+
+/* File transfer: both extensions of the library. */
+static void test_cve_2014_6055_file_transfer(void **state)
+{
+    assert_ends("\7\1\0\0\0\0\0\0\0\0\1\0", 12);
+}
+
+static void test_cve_2018_6307_tight_file_transfer(void **state)
+{
+    for (int type = 130; type <= 136; type++) /* CVE-2018-15126 and CVE-2018-15127, too */
+        assert_ends((const char[]){(char)type, 0, 0, 8, 0, 0, 0, 0}, 8);
+}
+
+/* Text chat, power control, audio, and all that is not known. */
+static void test_not_offered(void **state)
 {
     struct record r;
 
@@ -323,7 +378,6 @@ static void test_cve_2020_25708_not_offered(void **state)
         else if (type >= 3 && type <= 6)
             assert_true(drip(&r, message, sizeof(message)) > 0);
     }
-    assert_int_equal(r.messages, 1);
 }
 
 static void test_desktop_size(void **state)
@@ -355,7 +409,15 @@ int main(void)
         cmocka_unit_test(test_cve_2015_8504_colour_maximum),
         cmocka_unit_test(test_cve_2015_5239_cut_text),
         cmocka_unit_test(test_cve_2022_3165_extended_clipboard),
-        cmocka_unit_test(test_cve_2020_25708_not_offered),
+        cmocka_unit_test(test_cve_2014_6053_length_of_text),
+        cmocka_unit_test(test_cve_2018_7225_length_of_text),
+        cmocka_unit_test(test_cve_2023_3255_clipboard_data),
+        cmocka_unit_test(test_cve_2023_6683_clipboard_request),
+        cmocka_unit_test(test_cve_2014_6054_scale_by_zero),
+        cmocka_unit_test(test_cve_2020_25708_scale),
+        cmocka_unit_test(test_cve_2014_6055_file_transfer),
+        cmocka_unit_test(test_cve_2018_6307_tight_file_transfer),
+        cmocka_unit_test(test_not_offered),
         cmocka_unit_test(test_desktop_size),
     };
 

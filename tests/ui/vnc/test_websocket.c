@@ -150,6 +150,23 @@ static void test_wrong_frames(void **state)
     assert_int_equal(decode("\x82\xff\x80\0\0\0\0\0\0\0mask", 14), -EPROTO); /* 2^63 */
 }
 
+/* A frame that claims to be huge is passed on as it comes; its length sizes nothing. */
+static void test_cve_2017_18922_length_of_frame(void **state)
+{
+    static const uint8_t header[] = {0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff,
+                                     0xff, 0xff, 0xff, 1,    2,    3,    4};
+    struct websocket ws = {.have = 0};
+    uint8_t data[4096];
+    size_t used;
+
+    memcpy(data, header, sizeof(header));
+    assert_int_equal(websocket_decode(&ws, data, sizeof(header), &used), 0);
+    assert_int_equal(used, sizeof(header));
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(websocket_decode(&ws, data, sizeof(data), &used), sizeof(data));
+    assert_true(ws.left == INT64_MAX - 100 * sizeof(data));
+}
+
 static void test_header(void **state)
 {
     uint8_t header[WEBSOCKET_HEADER_MAX];
@@ -165,9 +182,13 @@ static void test_header(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sha1),          cmocka_unit_test(test_request),
-        cmocka_unit_test(test_not_a_request), cmocka_unit_test(test_cve_2015_1779_endless_header),
-        cmocka_unit_test(test_frames),        cmocka_unit_test(test_wrong_frames),
+        cmocka_unit_test(test_sha1),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_not_a_request),
+        cmocka_unit_test(test_cve_2015_1779_endless_header),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_wrong_frames),
+        cmocka_unit_test(test_cve_2017_18922_length_of_frame),
         cmocka_unit_test(test_header),
     };
 
