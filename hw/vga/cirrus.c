@@ -19,7 +19,8 @@
  * since drivers draw text as many small blits, and moving the frames each time would cost more
  * than the blits. Where the frames are does not show: a trapped access gives the same.
  *
- * Left out: interrupts (none is wired), AGP, the video port.
+ * Left out: interrupts (none is wired), AGP, the video port, DMA to or from the frame buffer while
+ * it is trapped (DMA reaches memory, and there is none then).
  */
 #include <errno.h>
 #include <stdlib.h>

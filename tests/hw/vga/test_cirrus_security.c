@@ -376,6 +376,41 @@ static void test_cve_2020_24352_largest_rectangles(void **state)
     }
 }
 
+/* Sizes of all ones: the registers have no more bits than the engine has room for. */
+static void test_cve_2020_11869_sizes_of_all_ones(void **state)
+{
+    machine_write(&t.m, BLT + 0x08, 4, UINT32_MAX);
+    assert_int_equal(machine_read(&t.m, BLT + 0x08, 4),
+                     (BLT_HEIGHT_MAX - 1) << 16 | (BLT_WIDTH_MAX - 1));
+    machine_write(&t.m, BLT + 0x0c, 4, UINT32_MAX);
+    machine_write(&t.m, BLT + 0x10, 4, UINT32_MAX);
+    machine_write(&t.m, BLT + 0x14, 4, UINT32_MAX);
+    machine_write(&t.m, BLT + 0x18, 4, 0x000d0000);
+    machine_write(&t.m, BLT + 0x40, 1, 0x02);
+    assert_idle();
+}
+
+/* Sums of address, pitch and line that leave memory and come back into it. */
+static void test_cve_2020_27616_sums_that_wrap(void **state)
+{
+    struct blit b = {.width = 8,
+                     .height = 300,
+                     .dst_pitch = 0x1000,
+                     .src_pitch = 0,
+                     .dst = 0x3ffff8,
+                     .src = 0x200,
+                     .mode = 0x00,
+                     .rop = 0x0d};
+
+    memset(t.vram.base + 0x200, 0x42, 8);
+    start(&b);
+    assert_idle();
+    assert_int_equal(t.vram.base[0xffff8], 0x42);
+    assert_int_equal(t.vram.base[0xff8], 0x42); /* the second line, wrapped */
+    assert_int_equal(t.vram.base[0x43ff8], 0x42);
+    assert_int_equal(t.vram.base[0x43ff7], 0xff);
+}
+
 /* Start address and pitch that lead beyond memory, while the screen is drawn. */
 static void test_cve_2016_3712_screen_at_the_end_of_memory(void **state)
 {
@@ -421,6 +456,8 @@ int main(void)
         TEST(test_cve_2021_4206_cursor_at_the_end_of_memory),
         TEST(test_cve_2021_4207_cursor_that_changes_meanwhile),
         TEST(test_cve_2020_24352_largest_rectangles),
+        TEST(test_cve_2020_11869_sizes_of_all_ones),
+        TEST(test_cve_2020_27616_sums_that_wrap),
         TEST(test_cve_2016_3712_screen_at_the_end_of_memory),
     };
 
