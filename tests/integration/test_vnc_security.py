@@ -264,7 +264,7 @@ def test_cve_2009_3616_gone_in_the_middle():
     with Screen(width=1024, height=768) as g:
         before = g.processes()[1]
         for n in range(20):
-            v = g.viewer(encodings=(rfb.RAW,))
+            v = g.viewer(notices=())
             v.request(False)
             v.read(n * 7)
             if n % 2:
