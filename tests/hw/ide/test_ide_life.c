@@ -144,7 +144,7 @@ static void test_cve_2016_1568_completion_after_reset_is_dropped(void **state)
     }
 }
 
-static void test_cve_2021_3392_request_outlives_its_command(void **state)
+static void test_cve_2021_3392_cve_2022_0216_request_outlives_its_command(void **state)
 {
     struct rig *r = *state;
     uint8_t buf[512];
@@ -542,7 +542,7 @@ int main(void)
         RIG(test_device_reset_is_for_packet_devices),
         RIG(test_cve_2023_5088_reset_during_dma_write),
         RIG(test_cve_2016_1568_completion_after_reset_is_dropped),
-        RIG(test_cve_2021_3392_request_outlives_its_command),
+        RIG(test_cve_2021_3392_cve_2022_0216_request_outlives_its_command),
         RIG(test_old_write_never_overtakes_a_new_one),
         RIG(test_reset_frees_a_drive_whose_storage_hangs),
         RIG(test_device_reset_while_srst_is_held),
