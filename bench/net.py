@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Network rows: an RTL8139 on a tap, driven as its drivers drive it, in both of its modes.
 
-Sending: the controller plays the driver; a frame in C mode is one port request, 64 frames in C+ mode
-are one. Receiving: frames are put onto the wire while the device model stands still (SIGSTOP), so that
-each pass has the same number of them, and what is measured begins when it goes on. The floor is a loop
-of writev or readv on a tap of its own (netfloor.c): it has neither port requests nor wake-ups, and so is
-compared with what one more frame costs in a pass, the difference between long passes and short ones.
+Sending: the controller plays the driver; a frame in C mode is one port request, all frames of a
+pass in C+ mode are one. Receiving: frames are put onto the wire while the device model stands still
+(SIGSTOP), so that each pass has the same number of them, and what is measured begins when it goes
+on. The floor is a loop of writev or readv on a tap of its own (netfloor.c): it has neither port
+requests nor wake-ups, and so is compared with what one more frame costs in a pass, the difference
+between long passes and short ones.
 """
 
 import base64

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A small driver for the RTL8139C+ in both of its modes, by the registers of its data sheet."""
 
+import contextlib
 import socket
 import struct
 import time
+
+from fakexen import Guest
 
 IDR, TSD, TSAD, RBSTART, CR, CAPR = 0x00, 0x10, 0x20, 0x30, 0x37, 0x38
 IMR, ISR, RCR, MSR, CPCR, RDSAR, TPPOLL = 0x3C, 0x3E, 0x44, 0x58, 0xE0, 0xE4, 0xD9
@@ -42,7 +45,7 @@ def frame(number, size=64, to=BROADCAST):
 
 
 class Nic:
-    """The card in a slot, with BARs as firmware gives them. Memory from `ram` on is the driver's."""
+    """The card in a slot, BARs as firmware gives them; memory from `ram` on is the driver's."""
 
     SLOTS = 64
     SIZE = 2048
@@ -72,7 +75,7 @@ class Nic:
         self.g.poll(self.io + CR, RST, 0)
         self.tx = self.rx = self.read = 0
 
-    # -- C mode: four transmit descriptors, one receive ring -----------------------------------------
+    # -- C mode: four transmit descriptors, one receive ring ---------------------------------------
 
     RING = 32768
 
@@ -111,7 +114,7 @@ class Nic:
         g.outw(self.io + CAPR, self.read - 16 & 0xFFFF)
         return data
 
-    # -- C+ mode: rings of descriptors ---------------------------------------------------------------
+    # -- C+ mode: rings of descriptors -------------------------------------------------------------
 
     @property
     def tx_ring(self):
@@ -177,3 +180,30 @@ class Nic:
         self.give(i)
         self.rx += 1
         return data
+
+
+# ---- guests with a card
+
+
+@contextlib.contextmanager
+def guest(backend=None, args=(), **options):
+    """(guest, the socket at the other end of its one card)."""
+    ours, theirs = pair()
+    with ours, theirs:
+        with Guest(args=card(0, backend or dgram(theirs)) + list(args),
+                   pass_fds=(theirs.fileno(),), **options) as g:
+            yield g, ours
+
+
+def nothing(sock, seconds=0.3):
+    sock.settimeout(seconds)
+    try:
+        return sock.recv(65536)
+    except (socket.timeout, BlockingIOError):
+        return None
+    finally:
+        sock.settimeout(5)
+
+
+def link_is(g, io, up, seconds=5.0):
+    g.poll(io + MSR, LINKB, 0 if up else LINKB, timeout=seconds)
