@@ -134,6 +134,7 @@ static int make_ide(struct dm *dm, struct machine *m)
         ide.unit[u] = (struct ide_unit_config){
             .kind = c->media == CONFIG_MEDIA_CDROM ? IDE_CDROM : IDE_DISK,
             .block = dm->drive[i].block,
+            .stays = c->file && machine_pv_is_unserved(dm->pv, c->file),
             .serial = c->serial,
             .model = c->model,
             .wwn = c->wwn,
@@ -151,13 +152,7 @@ static int make_ide(struct dm *dm, struct machine *m)
 static void unplug_disks(void *opaque, bool aux_only)
 {
     struct machine *m = opaque;
-    int rc;
-
-    if (m->keeps_disks) {
-        log_guest("the guest's emulated disks stay: nobody serves its paravirtual ones");
-        return;
-    }
-    rc = ide_unplug(m->ide, aux_only ? IDE_UNPLUG_AUX : IDE_UNPLUG_ALL);
+    int rc = ide_unplug(m->ide, aux_only ? IDE_UNPLUG_AUX : IDE_UNPLUG_ALL);
 
     log_guest("the guest unplugs its emulated disks%s", aux_only ? " but the first" : "");
     if (rc)
@@ -261,7 +256,6 @@ static int make_platform(struct dm *dm, struct machine *m)
 
     if (!slot)
         return 0;
-    m->keeps_disks = machine_pv_keeps_disks(dm->pv);
     platform.devfn = PCI_DEVFN(slot->slot, slot->function);
     platform.blacklist = blacklist;
     platform.blacklist_count = read_blacklist(dm->xen, blacklist);

@@ -13,7 +13,6 @@ struct machine {
     struct fdc *fdc;         /* NULL without a floppy drive */
     struct display *display; /* the adapter's screen; NULL with vga=none */
     uint8_t *vga_rom;
-    bool keeps_disks; /* their unplug would leave the guest without any */
     struct machine_nics *nics; /* NULL without any */
 };
 

@@ -211,7 +211,7 @@ static void leave_unserved(struct machine_pv *pv, const char *why)
         snprintf(path, sizeof(path), "backend/qdisk/%u/%u/state", dm->config->domid,
                  pv->disk[k].id);
         xen_store_write(dm->xen, path, "6");
-        log_warn("qdisk %u (%s): %s: it is closed, and the guest keeps its emulated disks; "
+        log_warn("qdisk %u (%s): %s: it is closed, and the guest keeps the emulated one; "
                  "use a block device with backendtype=phy for a paravirtual one",
                  pv->disk[k].id, pv->disk[k].path, why);
     }
@@ -279,9 +279,12 @@ bool machine_pv_watch_event(struct machine_pv *pv, const char *token)
     return pv && pv->bus && xenbus_watch_event(pv->bus, token);
 }
 
-bool machine_pv_keeps_disks(const struct machine_pv *pv)
+bool machine_pv_is_unserved(const struct machine_pv *pv, const char *path)
 {
-    return pv && pv->unserved;
+    for (unsigned k = 0; pv && pv->unserved && k < pv->disks; k++)
+        if (strcmp(pv->disk[k].path, path) == 0)
+            return true;
+    return false;
 }
 
 void machine_pv_set_running(struct machine_pv *pv, bool running)

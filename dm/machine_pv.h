@@ -3,7 +3,7 @@
  * The paravirtual back ends that the toolstack leaves to the device model. They need grants and
  * xenstore, which a device model that is restricted to its domain (-xen-domid-restrict) does not
  * have: their directories are closed then, so that no guest waits for them, and the emulated disks
- * stay although the guest asks for their unplug.
+ * with the same images stay although the guest asks for their unplug.
  */
 #ifndef DM_MACHINE_PV_H
 #define DM_MACHINE_PV_H
@@ -26,8 +26,8 @@ void machine_pv_close(struct machine_pv *pv);
 
 /* An event of xenstore; returns whether it was one of the back ends'. */
 bool machine_pv_watch_event(struct machine_pv *pv, const char *token);
-/* Whether emulated disks are all that the guest has: they cannot be unplugged. */
-bool machine_pv_keeps_disks(const struct machine_pv *pv);
+/* Whether the emulated disk with this image is all that the guest has of it: it has to stay. */
+bool machine_pv_is_unserved(const struct machine_pv *pv, const char *path);
 void machine_pv_set_running(struct machine_pv *pv, bool running);
 bool machine_pv_busy(const struct machine_pv *pv);
 /* The image of the disk with this path, or NULL: when the emulated one has been unplugged. */

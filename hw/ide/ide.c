@@ -297,6 +297,7 @@ static int drive_create(struct ide *ide, unsigned n, const struct ide_unit_confi
     d->channel = &ide->channel[n / 2];
     d->index = n;
     d->kind = config->kind;
+    d->stays = config->stays;
     d->wwn = config->wwn;
     d->work = (struct loop_work){.run = ide_kick_run, .opaque = d};
     /*
@@ -458,7 +459,8 @@ int ide_unplug(struct ide *ide, uint32_t mask)
         struct ide_drive *d = unit(ide, n);
         int error;
 
-        if (d->kind != IDE_DISK || d->s->unplugged || (n == 0 && !(mask & IDE_UNPLUG_ALL)))
+        if (d->kind != IDE_DISK || d->s->unplugged || d->stays ||
+            (n == 0 && !(mask & IDE_UNPLUG_ALL)))
             continue;
         error = drive_unplug(d);
         if (error) {

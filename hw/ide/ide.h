@@ -19,6 +19,7 @@ enum ide_kind { IDE_ABSENT, IDE_DISK, IDE_CDROM };
 struct ide_unit_config {
     enum ide_kind kind;
     struct block *block;  /* a disk needs one; NULL for a CD-ROM drive: empty */
+    bool stays;           /* unplug leaves this disk: the guest has no other way to it */
     const char *serial;   /* NULL: "QM00001" ... "QM00004"; at most 20 characters */
     const char *model;    /* NULL: "QEMU HARDDISK" or "QEMU DVD-ROM"; at most 40 */
     const char *firmware; /* NULL: "2.5+"; at most 8 */
@@ -47,9 +48,10 @@ enum { IDE_UNPLUG_ALL = 1, IDE_UNPLUG_AUX = 4 };
 
 /*
  * The platform device's unplug: finishes and flushes the writes of every disk (all, or all but the
- * primary master), closes its image, and leaves an absent drive behind; when it returns nobody
- * here touches the images. CD-ROM drives and the PCI function stay. Idempotent; other bits are
- * ignored. Blocks until the data is stable. Returns 0, or the -errno of the first failed flush.
+ * primary master; never one that stays), closes its image, and leaves an absent drive behind; when
+ * it returns nobody here touches the images. CD-ROM drives and the PCI function stay. Idempotent;
+ * other bits are ignored. Blocks until the data is stable. Returns 0, or the -errno of the first
+ * failed flush.
  */
 int ide_unplug(struct ide *ide, uint32_t mask);
 

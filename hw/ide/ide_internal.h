@@ -138,6 +138,7 @@ struct ide_drive {
     struct ide_channel *channel;
     unsigned index; /* unit number */
     enum ide_kind kind;
+    bool stays;          /* not to be unplugged */
     struct block *block; /* NULL: no medium, or unplugged */
     struct ide_drive_state *s;
     char serial[21], model[41], firmware[9];

@@ -362,7 +362,8 @@ def qcow2():
 @test
 def restricted():
     """with -xen-domid-restrict the back end is closed at once and the emulated disk stays"""
-    with Image(1) as disk, guest(disk, args=["-xen-domid-restrict"], ready=False) as g:
+    with Image(1) as disk, Image(1) as other, \
+            guest(disk, disks=[(1, other.path)], args=["-xen-domid-restrict"], ready=False) as g:
         g.cmd("x-ready for=enabled timeout=20000")
         g.qmp("query-status")  # answered after the seal
         equal(xs_get(g, back_path(g) + "/state"), str(CLOSED))
@@ -370,6 +371,10 @@ def restricted():
         g.outw(0x10, 1)
         equal(identify(g)[0:2], struct.pack("<H", 0x0040), "the emulated disk after unplug")
         same_bytes(read_pio(g, 5), disk.pread(5))
+        # the kernel's back end serves the other one: it goes
+        g.outb(0x1F6, 0xF0)
+        equal(g.inb(0x1F7), 0, "status of the other disk")
+        g.outb(0x1F6, 0xE0)
 
 
 @test

@@ -466,6 +466,18 @@ static void test_unplug_of_auxiliary_disks(void **state)
     assert_int_equal(rig_status(r), 0);
 }
 
+static void test_unplug_of_a_disk_that_stays(void **state)
+{
+    struct rig *r = *state;
+
+    r->ide->channel[0].drive[0].stays = true;
+    assert_int_equal(ide_unplug(r->ide, IDE_UNPLUG_ALL), 0);
+    assert_false(r->ram[0].closed);
+    assert_true(r->ram[1].closed);
+    assert_int_equal(ide_unit_kind(r->ide, 0), IDE_DISK);
+    assert_int_equal(rig_simple(r, 0xe0, 0, 0), OK);
+}
+
 static void test_unplug_with_requests_in_flight(void **state)
 {
     struct rig *r = *state;
@@ -557,6 +569,7 @@ int main(void)
         RIG(test_hostile_state_is_contained),
         RIG(test_unplug_of_all_disks),
         RIG(test_unplug_of_auxiliary_disks),
+        RIG(test_unplug_of_a_disk_that_stays),
         RIG(test_unplug_with_requests_in_flight),
         RIG(test_unplug_survives_save_and_reset),
         RIG(test_restored_unplugged_disk_is_closed),
