@@ -69,7 +69,10 @@ static int image_open(struct qdisk *disk)
         else
             rc = disk->set->config.open(disk->set->config.opaque, &image, &disk->block, error,
                                         sizeof(error));
-        if (rc)
+        /* Of a CD the guest decides when, and how often. */
+        if (rc && disk->cdrom)
+            log_guest("%s: params \"%s\": %s", xenbus_name(disk->dev), disk->params, error);
+        else if (rc)
             log_error("%s: params \"%s\": %s", xenbus_name(disk->dev), disk->params,
                       image.path[0] ? error : "a disk needs an image");
     }
