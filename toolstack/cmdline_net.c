@@ -285,8 +285,12 @@ void nic_from_device(struct parser *p, struct device *d, int pci)
         return;
     nic->id = id ? keep(p, id) : NULL;
     nic->pci = pci;
-    if (pci >= 0)
+    if (pci >= 0) {
         c->pci[pci].index = (int)c->nic_count - 1;
+        if (c->pci[pci].bootindex >= 0)
+            notice(p, true,
+                   "bootindex= is ignored; under Xen the firmware takes its order from -boot");
+    }
     if (netdev) {
         while (n < c->netdev_count && strcmp(c->netdev[n].id, netdev))
             n++;

@@ -354,6 +354,8 @@ static void test_net(void **state)
     assert_int_equal(c->pci[c->nic[2].pci].bootindex, 2);
     assert_string_equal(c->pci[c->nic[2].pci].romfile, "");
 
+    assert_true(
+        noticed("bootindex= is ignored; under Xen the firmware takes its order from -boot"));
     assert_false(noticed("not built yet: network card rtl8139"));
     assert_true(noticed("not built yet: network card ne2k_isa"));
     assert_true(noticed("the guest gets an rtl8139 in place of the pcnet"));
