@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest with a screen, a keyboard and a VNC server, and what the tests of viewers do to it."""
 
-import os
 import struct
 import time
 

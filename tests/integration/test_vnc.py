@@ -10,7 +10,7 @@ import time
 
 import rfb
 from fakexen import Failed, Guest
-from rfb import Closed, Viewer
+from rfb import Viewer
 from screen import BLUE, FB, GREEN, RED, Screen, until
 from tap import equal, main, test
 
