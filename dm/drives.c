@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 #include "dm/machine_pv.h"
 #include "hw/floppy/fdc.h"
 #include "hw/ide/ide.h"
+
+#define LOCK_WAIT_MS 3000
+#define LOCK_POLL_MS 50
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
@@ -93,6 +97,39 @@ static bool is_incoming(const struct config *config)
     return config->incoming_file || config->incoming_fd >= 0;
 }
 
+static int open_file(struct dm *dm, const struct config_drive *c,
+                     const struct block_options *options, struct block **out, char *err,
+                     size_t err_size)
+{
+    int fd, rc;
+
+    if (!fdset_is_path(c->file))
+        return block_open_path(out, c->file, options, err, err_size);
+    fd = fdsets_open(qmp_fdsets(dm->qmp), c->file, c->readonly ? O_RDONLY : O_RDWR);
+    if (fd < 0) {
+        snprintf(err, err_size, "%s: %s", c->file, strerror(-fd));
+        return fd;
+    }
+    rc = block_open_fd(out, fd, c->file, options, err, err_size);
+    close(fd);
+    return rc;
+}
+
+/* When a guest reboots, the device model of its last life may still be at its end. */
+static int open_when_free(struct dm *dm, const struct config_drive *c,
+                          const struct block_options *options, struct block **out, char *err,
+                          size_t err_size)
+{
+    int rc;
+
+    for (unsigned waited = 0;; waited += LOCK_POLL_MS) {
+        rc = open_file(dm, c, options, out, err, err_size);
+        if (rc != -EBUSY || waited >= LOCK_WAIT_MS)
+            return rc;
+        poll(NULL, 0, LOCK_POLL_MS);
+    }
+}
+
 static int open_drive(struct dm *dm, const struct config_drive *c, struct dm_drive *drive)
 {
     struct block_options options = {
@@ -112,18 +149,7 @@ static int open_drive(struct dm *dm, const struct config_drive *c, struct dm_dri
     drive->id = c->id;
     if (!c->file)
         return 0;
-    if (fdset_is_path(c->file)) {
-        int fd = fdsets_open(qmp_fdsets(dm->qmp), c->file, c->readonly ? O_RDONLY : O_RDWR);
-
-        if (fd < 0) {
-            log_error("drive %s: %s: %s", c->id, c->file, strerror(-fd));
-            return fd;
-        }
-        rc = block_open_fd(&drive->block, fd, c->file, &options, err, sizeof(err));
-        close(fd);
-    } else {
-        rc = block_open_path(&drive->block, c->file, &options, err, sizeof(err));
-    }
+    rc = open_when_free(dm, c, &options, &drive->block, err, sizeof(err));
     if (rc) {
         log_error("drive %s: %s", c->id, err);
         return rc;
