@@ -82,6 +82,18 @@ def size_is_not_the_viewers():
 
 
 @test
+def everything_each_time():
+    """a viewer that never asks incrementally sees pixels all the same"""
+    with Screen(width=64, height=64) as g, g.viewer() as v:
+        g.fill(RED, 0, 0, 64, 64)
+        end = time.monotonic() + 5
+        while v.pixel(63, 63) != RED:
+            assert time.monotonic() < end, "no pixel comes"
+            v.request(False)
+            v.update()
+
+
+@test
 def pixel_formats():
     """viewers with 16 and 8 bits get theirs"""
     with Screen(width=64, height=64) as g:

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <rfb/rfb.h>
+#include <rfb/rfbregion.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,7 @@ struct session {
     unsigned told; /* features that have been acknowledged */
     uint32_t leds;
     bool absolute;
+    uint32_t width, height; /* of the screen as it was at the last update */
 };
 
 void encoder_viewer_put(struct encoder_viewer *viewer)
@@ -386,6 +388,29 @@ static bool is_ready(const struct pollfd *pfd, nfds_t count, int fd)
     return false;
 }
 
+/*
+ * Asked for everything, the library first tells a viewer with ExtendedDesktopSize the size, and
+ * takes that for the answer. One that asks so each time would never see a pixel: with the size it
+ * knows already it gets the picture as well.
+ */
+static void send_update(struct encoder *e, rfbClientPtr cl)
+{
+    struct session *session = cl->clientData;
+    bool told = cl->newFBSizePending && session->width == e->width && session->height == e->height;
+    sraRegionPtr asked = told ? sraRgnCreateRgn(cl->requestedRegion) : NULL;
+
+    if (rfbUpdateClient(cl)) {
+        session->width = e->width;
+        session->height = e->height;
+        if (asked && cl->sock != RFB_INVALID_SOCKET) {
+            sraRgnOr(cl->requestedRegion, asked);
+            rfbUpdateClient(cl);
+        }
+    }
+    if (asked)
+        sraRgnDestroy(asked);
+}
+
 static void serve(struct encoder *e, rfbClientPtr cl, bool readable)
 {
     struct session *session = cl->clientData;
@@ -396,7 +421,7 @@ static void serve(struct encoder *e, rfbClientPtr cl, bool readable)
         tell_features(e, cl);
     if (cl->sock != RFB_INVALID_SOCKET && cl->state == RFB_NORMAL &&
         atomic_load(&session->viewer->backlog) <= ENCODER_BACKLOG)
-        rfbUpdateClient(cl);
+        send_update(e, cl);
 }
 
 static void turn(struct encoder *e)
