@@ -42,7 +42,7 @@ XEN_PROGRAMS = """xl xenstored xenconsoled xenconsole xen-init-dom0 libxl-save-h
 DOM0_PROGRAMS = """bin/bash bin/ip sbin/bridge sbin/brctl bin/stat usr/bin/socat usr/bin/flock
     sbin/losetup usr/bin/timeout usr/bin/setsid""".split()
 # For guests, on a CD of their own with the libraries they need.
-TOOLS = ["usr/sbin/ethtool", "usr/bin/tcpdump"]
+TOOLS = ["usr/sbin/ethtool", "usr/bin/tcpdump", "usr/bin/socat"]
 ROMS = ["usr/share/seabios/*.bin", "usr/lib/ipxe/qemu/*.rom"]
 PASSWORD = "slimdm"  # of root in the guest; the hash below is of this word
 PASSWD = "root:$1$slimdm$NVx6z2JnxA40Jrj7yETuy.:0:0:root:/root:/bin/sh\n"
