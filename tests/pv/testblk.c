@@ -7,8 +7,6 @@
 
 #define PAGE_BYTES 4096u
 #define HEADER     64u
-/* As many turns as the longest job takes that goes on by itself: 512 requests, 32 a turn. */
-#define SETTLE_TURNS 20u
 
 static int open_image(void *opaque, const struct qdisk_image *image, struct block **out,
                       char *error, size_t error_size)
@@ -87,7 +85,7 @@ void testblk_settle(struct testblk *t)
 {
     char token[64];
 
-    for (unsigned quiet = 0; quiet < SETTLE_TURNS; quiet++) {
+    for (unsigned quiet = 0; quiet < 2; quiet++) {
         while (mock_store_next(t->mock, token, sizeof(token))) {
             xenbus_watch_event(t->bus, token);
             quiet = 0;
@@ -95,6 +93,8 @@ void testblk_settle(struct testblk *t)
         loop_turn(t->loop, 0);
         while (workers_pending(t->workers))
             loop_turn(t->loop, 10);
+        if (loop_has_work(t->loop))
+            quiet = 0;
     }
 }
 
