@@ -28,7 +28,7 @@ struct dm_frontends {
 
 /* ---- programs ------------------------------------------------------------------------------- */
 
-/* The helper programs lie where this one does. */
+/* The other programs lie where this one does. */
 static int program_path(const char *name, char *path, size_t size)
 {
     ssize_t n = readlink("/proc/self/exe", path, size - 1);

@@ -66,7 +66,7 @@ struct encoder {
 };
 
 /* What the thread keeps of a viewer, as the library's clientData. */
-struct session {
+struct viewer_state {
     struct encoder_viewer *viewer;
     unsigned told; /* features that have been acknowledged */
     uint32_t leds;
@@ -84,35 +84,35 @@ void encoder_viewer_put(struct encoder_viewer *viewer)
 
 static void viewer_gone(rfbClientPtr cl)
 {
-    struct session *session = cl->clientData;
+    struct viewer_state *state = cl->clientData;
 
     cl->clientData = NULL;
-    if (!session)
+    if (!state)
         return;
-    atomic_store(&session->viewer->closed, true);
-    encoder_viewer_put(session->viewer);
-    free(session);
+    atomic_store(&state->viewer->closed, true);
+    encoder_viewer_put(state->viewer);
+    free(state);
 }
 
 static void add_viewer(struct encoder *e, struct encoder_viewer *viewer)
 {
-    struct session *session = calloc(1, sizeof(*session));
+    struct viewer_state *state = calloc(1, sizeof(*state));
     rfbClientPtr cl;
 
-    if (!session) {
+    if (!state) {
         close(viewer->socket);
         encoder_viewer_put(viewer);
         return;
     }
-    session->viewer = viewer;
+    state->viewer = viewer;
     cl = rfbNewClient(e->screen, viewer->socket);
     if (!cl) {
         /* The library has closed the socket, which the other thread sees. */
         encoder_viewer_put(viewer);
-        free(session);
+        free(state);
         return;
     }
-    cl->clientData = session;
+    cl->clientData = state;
     cl->clientGoneHook = viewer_gone;
 }
 
@@ -148,26 +148,25 @@ static void send_notice(rfbClientPtr cl, uint16_t x, uint16_t w, uint16_t h, int
 /* Answers to what the viewer has asked for, and news of it. Between updates only. */
 static void tell_features(struct encoder *e, rfbClientPtr cl)
 {
-    struct session *session = cl->clientData;
-    unsigned wanted = atomic_load(&session->viewer->features);
-    unsigned fresh = wanted & ~session->told;
+    struct viewer_state *state = cl->clientData;
+    unsigned wanted = atomic_load(&state->viewer->features);
+    unsigned fresh = wanted & ~state->told;
     uint16_t w = (uint16_t)e->width, h = (uint16_t)e->height;
 
     if (cl->state != RFB_NORMAL)
         return;
     if (fresh & GATE_EXTENDED_KEYS)
         send_notice(cl, 0, w, h, ENCODING_EXTENDED_KEYS, NULL, 0);
-    if (wanted & GATE_POINTER_MODE &&
-        (fresh & GATE_POINTER_MODE || session->absolute != e->absolute))
+    if (wanted & GATE_POINTER_MODE && (fresh & GATE_POINTER_MODE || state->absolute != e->absolute))
         send_notice(cl, e->absolute, w, h, ENCODING_POINTER_MODE, NULL, 0);
-    if (wanted & GATE_LEDS && (fresh & GATE_LEDS || session->leds != e->leds)) {
+    if (wanted & GATE_LEDS && (fresh & GATE_LEDS || state->leds != e->leds)) {
         uint8_t leds = (uint8_t)(e->leds & 7);
 
         send_notice(cl, 0, 0, 0, ENCODING_LEDS, &leds, 1);
     }
-    session->told = wanted;
-    session->absolute = e->absolute;
-    session->leds = e->leds;
+    state->told = wanted;
+    state->absolute = e->absolute;
+    state->leds = e->leds;
 }
 
 /* ---- the picture ---------------------------------------------------------------------------- */
@@ -395,13 +394,13 @@ static bool is_ready(const struct pollfd *pfd, nfds_t count, int fd)
  */
 static void send_update(struct encoder *e, rfbClientPtr cl)
 {
-    struct session *session = cl->clientData;
-    bool told = cl->newFBSizePending && session->width == e->width && session->height == e->height;
+    struct viewer_state *state = cl->clientData;
+    bool told = cl->newFBSizePending && state->width == e->width && state->height == e->height;
     sraRegionPtr asked = told ? sraRgnCreateRgn(cl->requestedRegion) : NULL;
 
     if (rfbUpdateClient(cl)) {
-        session->width = e->width;
-        session->height = e->height;
+        state->width = e->width;
+        state->height = e->height;
         if (asked && cl->sock != RFB_INVALID_SOCKET) {
             sraRgnOr(cl->requestedRegion, asked);
             rfbUpdateClient(cl);
@@ -413,14 +412,14 @@ static void send_update(struct encoder *e, rfbClientPtr cl)
 
 static void serve(struct encoder *e, rfbClientPtr cl, bool readable)
 {
-    struct session *session = cl->clientData;
+    struct viewer_state *state = cl->clientData;
 
     if (readable)
         rfbProcessClientMessage(cl);
     if (cl->sock != RFB_INVALID_SOCKET)
         tell_features(e, cl);
     if (cl->sock != RFB_INVALID_SOCKET && cl->state == RFB_NORMAL &&
-        atomic_load(&session->viewer->backlog) <= ENCODER_BACKLOG)
+        atomic_load(&state->viewer->backlog) <= ENCODER_BACKLOG)
         send_update(e, cl);
 }
 
