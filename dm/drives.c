@@ -249,6 +249,37 @@ void drives_give_up(struct dm *dm)
     }
 }
 
+int drives_unplug(struct dm *dm, uint32_t mask)
+{
+    struct block *block[CONFIG_DRIVE_MAX];
+    int first;
+
+    for (unsigned i = 0; i < dm->config->drive_count; i++) {
+        const struct config_drive *c = &dm->config->drive[i];
+        bool disk = c->bus == CONFIG_BUS_IDE && c->media == CONFIG_MEDIA_DISK;
+
+        block[i] = disk ? drives_block(dm, i) : NULL;
+        if (block[i])
+            block_share(block[i]);
+    }
+    first = ide_unplug(dm->machine->ide, mask);
+    for (unsigned i = 0; i < dm->config->drive_count; i++) {
+        int rc;
+
+        if (!block[i])
+            continue;
+        if (drives_block(dm, i)) { /* stays: this was one owner more only */
+            block_close_later(block[i]);
+            continue;
+        }
+        block_set_on_error(block[i], BLOCK_REPORT, BLOCK_REPORT, told, &dm->drive[i]);
+        block_lock(block[i], false, NULL, 0);
+        rc = block_close(block[i]);
+        first = first ? first : rc;
+    }
+    return first;
+}
+
 /* ---- size ----------------------------------------------------------------------------------- */
 
 struct resize {

@@ -18,6 +18,12 @@ void drives_give_up(struct dm *dm);
 /* The image that a drive has now, or NULL. */
 struct block *drives_block(struct dm *dm, unsigned drive);
 
+/*
+ * ide_unplug(), after which a paravirtual disk may go on with the image: without the lock, as the
+ * toolstack's other back ends, and with errors told to the guest.
+ */
+int drives_unplug(struct dm *dm, uint32_t mask);
+
 /* See toolstack/qmp_ops.h. */
 struct qmp_reply;
 void drives_resize(void *dm, const char *drive, uint64_t bytes, struct qmp_reply *reply);

@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dm/drives.h"
 #include "dm/log.h"
 #include "dm/machine_display.h"
 #include "dm/machine_pv.h"
@@ -151,8 +152,7 @@ static int make_ide(struct dm *dm, struct machine *m)
 
 static void unplug_disks(void *opaque, bool aux_only)
 {
-    struct machine *m = opaque;
-    int rc = ide_unplug(m->ide, aux_only ? IDE_UNPLUG_AUX : IDE_UNPLUG_ALL);
+    int rc = drives_unplug(opaque, aux_only ? IDE_UNPLUG_AUX : IDE_UNPLUG_ALL);
 
     log_guest("the guest unplugs its emulated disks%s", aux_only ? " but the first" : "");
     if (rc)
@@ -161,10 +161,10 @@ static void unplug_disks(void *opaque, bool aux_only)
 
 static void unplug_nics(void *opaque)
 {
-    struct machine *m = opaque;
+    struct dm *dm = opaque;
 
     log_guest("the guest unplugs its emulated network cards");
-    machine_nics_unplug(m->nics);
+    machine_nics_unplug(dm->machine->nics);
 }
 
 /* ---- chipset -------------------------------------------------------------------------------- */
@@ -251,7 +251,7 @@ static int make_platform(struct dm *dm, struct machine *m)
     const struct config_pci *slot = pci_slot_of(dm->config, CONFIG_PCI_PLATFORM);
     struct xen_platform_driver blacklist[BLACKLIST_MAX];
     struct xen_platform_config platform = {
-        .unplug = {.disks = unplug_disks, .nics = unplug_nics, .opaque = m}};
+        .unplug = {.disks = unplug_disks, .nics = unplug_nics, .opaque = dm}};
     struct xen_platform *device;
 
     if (!slot)

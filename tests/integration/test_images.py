@@ -142,6 +142,20 @@ def two_writers():
 
 
 @test
+def unplugged_disks_are_free():
+    """after the guest has unplugged its disk, another program can have the image"""
+    need("qemu-io")
+    with Image(2) as disk, Guest(disk=disk.path) as g:
+        one, _ = write_and_read(g)
+        equal(g.inw(0x10), 0x49D2, "magic of the unplug protocol")
+        g.outw(0x10, 1)
+        got = subprocess.run(["qemu-io", "-f", "raw", "-c", "write 0 512", disk.path],
+                             capture_output=True, text=True)
+        equal(got.returncode, 0, got.stderr)
+        same_bytes(disk.pread(100, 4), one)
+
+
+@test
 def another_size():
     """block_resize: the file grows, IDENTIFY tells, the new sectors are there"""
     with Image(1) as disk, Guest(disk=disk.path) as g:
