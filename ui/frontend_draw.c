@@ -16,6 +16,9 @@
 
 #define FRAME_NS     33000000ull
 #define PAUSE_MAX_NS 300000000ull
+/* Drawing takes at most this part of the thread that answers the guest: a large screen that moves
+ * is drawn less often. */
+#define SHARE 10
 
 static bool is_watching(const struct frontend *fe)
 {
@@ -30,8 +33,10 @@ static uint64_t now(struct frontends *hub)
 /* TIMER_NEVER: only when the display calls. */
 static void draw_at(struct frontends *hub, uint64_t when)
 {
-    uint64_t earliest = hub->drawn_at + FRAME_NS;
+    uint64_t pause = hub->cost * SHARE, earliest;
 
+    pause = pause < FRAME_NS ? FRAME_NS : pause > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause;
+    earliest = hub->drawn_at + pause;
     timer_arm(&hub->redraw, when > earliest ? when : earliest);
 }
 
@@ -104,6 +109,7 @@ static void draw(void *opaque)
         rc = display->refresh(display->dev, &hub->frame.surface, &damage);
     else
         rc = refresh_all(hub, &damage);
+    hub->cost = now(hub) - hub->drawn_at;
     if (rc) {
         log_guest("the screen cannot be drawn for its viewers: %s", strerror(-rc));
         draw_at(hub, hub->drawn_at + 1000000000ull);

@@ -59,6 +59,7 @@ struct frontends {
     bool watched;
     struct timer redraw;
     uint64_t drawn_at; /* ns, host clock */
+    uint64_t cost;     /* ns that it took */
     uint64_t pause;    /* ns between two drawings while nothing changes */
     bool overdue;      /* the time has come while every front-end was busy */
 

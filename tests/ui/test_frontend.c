@@ -228,6 +228,29 @@ static void test_pace(void **state)
     test_hub_fini(&t);
 }
 
+/* A screen that takes long to draw is drawn less often, so that the guest keeps its thread. */
+static void test_share(void **state)
+{
+    struct test_hub t;
+    struct peer p;
+    unsigned before;
+    uint64_t start;
+
+    test_hub_init(&t);
+    begin(&t, &p);
+    look(&t, &p);
+    t.screen.cost_ns = 4000000;
+    run(&t, &p, 200);
+    before = t.screen.refreshes;
+    for (start = t.now; t.now < start + 2000000000;) {
+        set_damage(&t, 0, 0, 1, 1);
+        run(&t, &p, 1);
+    }
+    assert_in_range(t.screen.refreshes - before, 40, 51);
+    end(&t, &p);
+    test_hub_fini(&t);
+}
+
 /* One that copies slowly gets one damage at a time, with all that has come meanwhile. */
 static void test_busy(void **state)
 {
@@ -584,6 +607,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_picture_is_sealed),
         cmocka_unit_test(test_pace),
+        cmocka_unit_test(test_share),
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_stuck),
         cmocka_unit_test(test_never_ready),

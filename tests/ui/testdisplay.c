@@ -12,6 +12,7 @@ static int refresh(void *dev, struct surface *surface, struct display_damage *da
     int rc = d->fail ? d->fail : surface_resize(surface, d->width, d->height);
 
     d->refreshes++;
+    *d->now += d->cost_ns;
     if (rc)
         return rc;
     *damage = d->damage;
@@ -63,6 +64,7 @@ void test_hub_init(struct test_hub *t)
     input_sink_add(t->input, &t->devices.sink);
     t->screen.width = 64;
     t->screen.height = 48;
+    t->screen.now = &t->now;
     t->screen.display =
         (struct display){.refresh = refresh, .watched = set_watched, .dev = &t->screen};
     frontends_set_display(t->hub, &t->screen.display);

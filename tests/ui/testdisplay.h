@@ -13,6 +13,8 @@ struct test_display {
     uint32_t colour;              /* of all pixels */
     struct display_damage damage; /* of the next refresh; then none */
     uint64_t wait_ns;
+    uint64_t cost_ns; /* of a refresh */
+    uint64_t *now;
     unsigned refreshes;
     bool watched;
     int fail; /* what the next refresh returns */
