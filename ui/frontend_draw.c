@@ -16,8 +16,8 @@
 
 #define FRAME_NS     33000000ull
 #define PAUSE_MAX_NS 300000000ull
-/* Drawing takes at most this part of the thread that answers the guest: a large screen that moves
- * is drawn less often. */
+/* Drawing takes at most one part in so many of the thread that answers the guest: a large screen
+ * that moves is drawn less often. */
 #define SHARE 10
 
 static bool is_watching(const struct frontend *fe)
