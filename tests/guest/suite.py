@@ -9,6 +9,7 @@ import argparse
 import importlib
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -16,14 +17,13 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [HERE, os.path.join(TOP, "demo")]
+sys.path[:0] = [HERE, os.path.join(TOP, "demo"), os.path.join(TOP, "tests", "integration")]
 
 from box import guest, machine, media  # noqa: E402
 from box.progress import say  # noqa: E402
 
 FILES = ["tests_boot", "tests_devices", "tests_floppy", "tests_power", "tests_platform",
-         "tests_screen",
-         "tests_network", "tests_pv"]
+         "tests_screen", "tests_viewer", "tests_network", "tests_pv"]
 QUICK = ["cd_boot", "grub_boot", "unplug", "reboot"]
 BUILDERS = {"cd": media.cd, "grub": media.grub_disk, "floppy": media.floppy,
             "syslinux": media.syslinux_disk,
@@ -99,18 +99,25 @@ class Case:
             line.restart()
 
 
+def _free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
 class Suite:
     def __init__(self, dm, out):
         self.dm, self.out = dm, out
         self._box, self._media, self._starts = None, {}, 0
+        self.vnc_port = None  # of the host: leads to the first viewer's port in dom0
 
     def box(self):
         """The machine; a new one when the last one died."""
         if self._box is None or not self._box.alive():
             self.close()
             self._starts += 1
-            self._box = machine.Machine(os.path.join(self.out, "box%d" % self._starts),
-                                        self.dm).start()
+            self.vnc_port = _free_port()
+            self._box = machine.Machine(os.path.join(self.out, "box%d" % self._starts), self.dm,
+                                        forwards=[(self.vnc_port, 5900)]).start()
         return self._box
 
     def medium(self, kind, words):
