@@ -121,7 +121,8 @@ def quiet():
             total = 0
             for task in os.listdir("/proc/%d/task" % pid):
                 with open("/proc/%d/task/%s/status" % (pid, task)) as f:
-                    total += sum(int(line.split()[1]) for line in f if "ctxt_switches" in line)
+                    total += sum(int(line.split()[1]) for line in f
+                                 if line.startswith("voluntary_ctxt_switches"))
             return total
         before = [switches(p) for p in (g.pid, supervisor, frontend)]
         time.sleep(1)
