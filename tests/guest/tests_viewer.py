@@ -32,18 +32,18 @@ def _same_picture(case, guest, viewer, name):
     guest.screenshot(path)
     with open(path, "rb") as source:
         picture = png.decode(source.read())
-    case.expect((viewer.width, viewer.height) == (picture.width, picture.height),
-                "the viewer shows %dx%d, the picture is %dx%d"
-                % (viewer.width, viewer.height, picture.width, picture.height))
+    width = picture.width * 3
 
-    def differing():
-        rows = (bytes(b for x in range(0, len(row), 4) for b in (row[x + 2], row[x + 1], row[x]))
-                for row in viewer.rows)
-        width = picture.width * 3
-        return [y for y, row in enumerate(rows)
-                if row != bytes(picture.pixels[y * width:(y + 1) * width])]
+    def same():
+        if (viewer.width, viewer.height) != (picture.width, picture.height):
+            return False
+        for y, row in enumerate(viewer.rows):
+            line = picture.pixels[y * width:(y + 1) * width]
+            if (row[2::4], row[1::4], row[0::4]) != (line[0::3], line[1::3], line[2::3]):
+                return False
+        return True
 
-    viewer.wait(lambda: not differing(), 120)
+    viewer.wait(same, 120)
     case.note("%s: %dx%d, every pixel as in %s.png"
               % (name, picture.width, picture.height, name))
 
