@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ui/vnc/sandbox.h"
+#include "ui/sandbox.h"
 #include "ui/vnc/server.h"
 
 static int usage(const char *why, const char *what)
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
         rc = server_create(&server, &config, FRONTEND_FD);
     /* Up to here nothing of a viewer has been looked at. */
     if (!rc)
-        rc = sandbox_enter();
+        rc = sandbox_enter("slimdm-vnc", NULL, 0);
     if (!rc)
         rc = server_run(server);
     if (rc && rc != -EPIPE)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "ui/vnc/sandbox.h"
+#include "ui/sandbox.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -124,13 +124,22 @@ static int drop_root(void)
     return setuid(0) == 0 ? -EPERM : 0;
 }
 
-static int filter_calls(void)
+static int allow(scmp_filter_ctx ctx, const struct sandbox_rule *rule)
+{
+    return seccomp_rule_add(
+        ctx, SCMP_ACT_ALLOW, rule->call, rule->mask ? 1 : 0,
+        SCMP_CMP64(rule->argument, SCMP_CMP_MASKED_EQ, rule->mask, rule->value));
+}
+
+static int filter_calls(const struct sandbox_rule *more, size_t count)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int rc = ctx ? seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
 
     for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]) && !rc; i++)
         rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+    for (size_t i = 0; i < count && !rc; i++)
+        rc = allow(ctx, &more[i]);
     /* Memory that could hold code is not to be had, nor made of what there is. */
     if (!rc)
         rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -149,30 +158,31 @@ static int filter_calls(void)
     return rc;
 }
 
-static int done(const char *what, int rc)
+static int done(const char *program, const char *what, int rc)
 {
     if (rc)
-        fprintf(stderr, "slimdm-vnc: sandbox: cannot %s: %s\n", what, strerror(-rc));
+        fprintf(stderr, "%s: sandbox: cannot %s: %s\n", program, what, strerror(-rc));
     return rc;
 }
 
-int sandbox_enter(void)
+int sandbox_enter(const char *program, const struct sandbox_rule *more, size_t count)
 {
-    int rc = done("limit core files", limit(RLIMIT_CORE, 0));
+    int rc = done(program, "limit core files", limit(RLIMIT_CORE, 0));
 
     if (!rc)
-        rc = done("limit descriptors", limit(RLIMIT_NOFILE, DESCRIPTORS));
+        rc = done(program, "limit descriptors", limit(RLIMIT_NOFILE, DESCRIPTORS));
     if (!rc && !SANITIZED)
-        rc = done("limit memory", limit(RLIMIT_DATA, MEMORY_MAX));
+        rc = done(program, "limit memory", limit(RLIMIT_DATA, MEMORY_MAX));
     if (!rc)
-        rc = done("give up root", drop_root());
+        rc = done(program, "give up root", drop_root());
     if (!rc)
-        rc = done("forbid processes", limit(RLIMIT_NPROC, 0));
+        rc = done(program, "forbid processes", limit(RLIMIT_NPROC, 0));
     if (!rc)
-        rc = done("forbid tracing", prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? -errno : 0);
+        rc = done(program, "forbid tracing", prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? -errno : 0);
     if (!rc)
-        rc = done("give up new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0);
+        rc = done(program, "give up new privileges",
+                  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0);
     if (!rc && !SANITIZED)
-        rc = done("filter system calls", filter_calls());
+        rc = done(program, "filter system calls", filter_calls(more, count));
     return rc;
 }
