@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a front-end gives away before it looks at the first byte of a stranger. */
- */
 #ifndef UI_SANDBOX_H
 #define UI_SANDBOX_H
 
