@@ -36,7 +36,7 @@ DOM0_MODULES = """virtio_pci virtio_blk virtio_net virtio_console 9p 9pnet_virti
 # Stock drivers for every device that a guest may be shown; which of them load is up to what it
 # finds.
 GUEST_MODULES = """ata_piix ata_generic sd_mod sr_mod isofs psmouse evdev button bochs cirrus
-    xen-blkfront xen-netfront 8139cp 8139too 8021q uhci-hcd usbhid xen-kbdfront floppy""".split()
+    xen-blkfront xen-netfront 8139cp 8139too 8021q uhci-hcd usbhid hid-generic floppy""".split()
 XEN_PROGRAMS = """xl xenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper xen-hvmctx
     xenctx""".split()
 DOM0_PROGRAMS = """bin/bash bin/ip sbin/bridge sbin/brctl bin/stat usr/bin/socat usr/bin/flock

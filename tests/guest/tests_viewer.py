@@ -167,7 +167,6 @@ def test_paravirtual_pointer(case):
     guest = case.cd_guest(stdvga=1, xen_platform_pci=1)
     guest.start()
     guest.login()
-    guest.sh("modprobe xen-kbdfront")
     _move(case, guest, "Xen Virtual Pointer", 32767)
     with _viewer(case) as viewer:
         viewer.wait(lambda: viewer.updates, 60)
