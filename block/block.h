@@ -57,6 +57,8 @@ struct block_options {
  * server. Nothing is loaded or started before the first image needs it.
  */
 int block_servers_create(struct block_servers **out, struct loop *loop);
+/* No programs can be started from here on: images that need a server are refused by name. */
+void block_servers_seal(struct block_servers *servers);
 /* After the last image is closed. */
 void block_servers_destroy(struct block_servers *servers);
 

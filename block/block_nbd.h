@@ -36,6 +36,7 @@ int block_nbd_open(struct block **out, const char *path, int fd,
 /* ---- block_servers.c ------------------------------------------------------------------------- */
 
 struct loop *block_servers_loop(const struct block_servers *servers);
+bool block_servers_sealed(const struct block_servers *servers);
 
 /*
  * The way to one server. Two images with the same arguments share it, when they have no descriptor.

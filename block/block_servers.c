@@ -23,6 +23,7 @@
 struct block_servers {
     struct loop *loop;
     struct nbd_peer *peers;
+    bool sealed;
 };
 
 struct nbd_peer {
@@ -44,6 +45,16 @@ int block_servers_create(struct block_servers **out, struct loop *loop)
         return -ENOMEM;
     (*out)->loop = loop;
     return 0;
+}
+
+void block_servers_seal(struct block_servers *servers)
+{
+    servers->sealed = true;
+}
+
+bool block_servers_sealed(const struct block_servers *servers)
+{
+    return servers->sealed;
 }
 
 void block_servers_destroy(struct block_servers *servers)

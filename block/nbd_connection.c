@@ -228,11 +228,17 @@ static int open_target(struct block **out, const struct nbd_target *target, cons
                        int fd, const struct block_options *options, char *error, size_t error_size)
 {
     const char *reason = "";
-    const struct nbd_api *api = nbd_api_load(&reason);
+    const struct nbd_api *api;
     char why[256] = "it does not answer, or is not a server of this image";
     struct nbd *nbd;
     int rc;
 
+    if (block_servers_sealed(options->servers))
+        return block_refuse(error, error_size, -EPERM,
+                            "image %s: its server can be started before the guest runs only, "
+                            "or with -sandbox off; raw images need none",
+                            path);
+    api = nbd_api_load(&reason);
     if (!api)
         return block_refuse(error, error_size, -EOPNOTSUPP, "image %s: needs libnbd: %s", path,
                             reason);

@@ -11,6 +11,7 @@
 #include "block/block.h"
 #include "chardev/chardev.h"
 #include "dm/env.h"
+#include "dm/inherited.h"
 #include "dm/ioreq.h"
 #include "dm/xen_vram.h"
 #include "net/netdev.h"
@@ -43,6 +44,7 @@ struct dm_state {
 
 struct dm {
     const struct config *config;
+    struct inherited inherited;
 
     /* kernel services */
     struct dm_env env;

@@ -218,14 +218,9 @@ static int wait_for_launch(struct dm *dm)
     return rc;
 }
 
-/* Without these no right is given away that starting a program needs, so nobody has to wait. */
 int frontend_ready(struct dm *dm)
 {
-    const struct config *config = dm->config;
-
-    if (!dm->frontends || !(config->chroot_dir || config->runas_ids || config->runas_user))
-        return 0;
-    return wait_for_launch(dm);
+    return dm->frontends ? wait_for_launch(dm) : 0;
 }
 
 void frontend_close(struct dm *dm)
@@ -246,7 +241,7 @@ void frontend_set_display(struct dm *dm, struct display *display)
 
 void frontend_go(struct dm *dm)
 {
-    if (dm->frontends && !wait_for_launch(dm))
+    if (dm->frontends)
         frontends_go(dm->frontends->hub);
 }
 

@@ -10,8 +10,8 @@
 int frontend_open(struct dm *dm);
 void frontend_close(struct dm *dm);
 
-/* The last step before rights are given away: waits until the supervisor has been started, where
- * it could not be started later. 0, or -errno after logging why. */
+/* The last step before rights are given away: waits until the supervisor has been started, since no
+ * program is started later. 0, or -errno after logging why. */
 int frontend_ready(struct dm *dm);
 
 /* NULL: the machine goes away. */

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The last stage before guest bytes are looked at. The order matters: handles are restricted while
- * they can still be, the folder is left before the user is.
+ * they can still be, the folder is left before the user is, and what root may have again is
+ * settled while root is still root. The filter of system calls comes last.
+ *
+ * Without -runas the process stays root, as the toolstack wants it: media that `xl cd-insert` names
+ * may belong to anybody. Of root's capabilities it keeps the one that opens them; with
+ * -xen-domid-restrict and -chroot, where everything comes as a descriptor, not even that.
  */
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,6 +18,22 @@
 
 #include "dm/dm.h"
 #include "dm/log.h"
+#include "dm/seal_filter.h"
+#include "dm/seal_rights.h"
+#include "dm/worker.h"
+
+/* A sanitizer's run time attaches to the process, makes processes, and opens files. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
 
 static int refuse(const char *what, const char *object)
 {
@@ -59,6 +81,75 @@ static int change_user(uid_t uid, gid_t gid)
     return 0;
 }
 
+/* Everything the toolstack may ask for later comes as a descriptor. */
+static bool no_paths(const struct config *config)
+{
+    return config->restrict_domid && config->chroot_dir;
+}
+
+static bool reconnects(const struct config *config)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < config->chardev_count; i++)
+        any |= config->chardev[i].reconnect != 0;
+    for (unsigned i = 0; i < config->netdev_count; i++)
+        any |= config->netdev[i].reconnect != 0;
+    return any;
+}
+
+static int done(const char *what, int rc)
+{
+    if (rc)
+        log_error("cannot %s: %s", what, strerror(-rc));
+    return rc;
+}
+
+static int leave_folder(const struct config *config)
+{
+    errno = 0;
+    if (config->chroot_dir && chroot(config->chroot_dir))
+        return refuse("chroot to", config->chroot_dir);
+    if (chdir("/"))
+        return refuse("change to", "/");
+    return 0;
+}
+
+static int filter_calls(struct dm *dm)
+{
+    const struct config *config = dm->config;
+    unsigned bits = (no_paths(config) ? 0 : SEAL_PATHS) | (reconnects(config) ? SEAL_CONNECT : 0) |
+                    (config->restrict_domid ? 0 : SEAL_HYPERCALLS);
+
+    if (config->sandbox == CONFIG_SANDBOX_OFF) {
+        log_warn("-sandbox off: system calls are not filtered");
+        return 0;
+    }
+    if (SANITIZED)
+        return 0;
+    block_servers_seal(dm->servers);
+    return done("filter system calls (-sandbox off goes on without)", seal_filter(bits));
+}
+
+/* What holds in every case. `runas`: there is a user to change to. */
+static int give_up_rights(const struct config *config, bool runas, uid_t uid, gid_t gid)
+{
+    int capability = runas || no_paths(config) ? -1 : CAP_DAC_OVERRIDE;
+    int rc = done("limit capabilities", seal_bounds(capability));
+
+    if (!rc && runas)
+        rc = change_user(uid, gid);
+    if (!rc)
+        rc = done("give up capabilities", seal_capabilities(capability));
+    if (!rc)
+        rc = done("limit resources", seal_limits(config->runas_ids));
+    if (!rc && !SANITIZED)
+        rc = done("forbid tracing", seal_undumpable());
+    if (!rc && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        rc = refuse("give up", "new privileges");
+    return rc;
+}
+
 int seal(struct dm *dm)
 {
     const struct config *config = dm->config;
@@ -69,6 +160,9 @@ int seal(struct dm *dm)
 
     if (runas < 0)
         return runas;
+    /* Capabilities belong to threads: whoever opened images has none to keep. */
+    workers_end_threads(dm->env.workers);
+    inherited_close(&dm->inherited, config);
     if (config->restrict_domid) {
         rc = xen_restrict(dm->xen);
         if (rc) {
@@ -78,17 +172,8 @@ int seal(struct dm *dm)
         }
         dm->restricted = true;
     }
-    errno = 0;
-    if (config->chroot_dir && chroot(config->chroot_dir))
-        return refuse("chroot to", config->chroot_dir);
-    if (chdir("/"))
-        return refuse("change to", "/");
-    if (runas) {
-        rc = change_user(uid, gid);
-        if (rc)
-            return rc;
-    }
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        return refuse("give up", "new privileges");
-    return 0;
+    rc = leave_folder(config);
+    if (!rc)
+        rc = give_up_rights(config, runas, uid, gid);
+    return rc ? rc : filter_calls(dm);
 }

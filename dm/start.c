@@ -334,6 +334,7 @@ int dm_run(const struct config *config)
         return 1;
     }
     dm->config = config;
+    inherited_note(&dm->inherited);
     while (reached < STAGES && !rc) {
         rc = stages[reached].up(dm);
         reached++;

@@ -113,16 +113,22 @@ int workers_create(struct workers **out, struct loop *loop, unsigned max_threads
     return 0;
 }
 
-void workers_destroy(struct workers *w)
+void workers_end_threads(struct workers *w)
 {
-    if (!w)
-        return;
     pthread_mutex_lock(&w->lock);
     w->closing = true;
     pthread_cond_broadcast(&w->work_ready);
     while (w->threads)
         pthread_cond_wait(&w->thread_gone, &w->lock);
+    w->closing = false;
     pthread_mutex_unlock(&w->lock);
+}
+
+void workers_destroy(struct workers *w)
+{
+    if (!w)
+        return;
+    workers_end_threads(w);
     deliver(w);
     loop_waker_remove(w->loop, &w->waker);
     pthread_cond_destroy(&w->work_ready);

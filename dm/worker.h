@@ -23,6 +23,12 @@ int workers_create(struct workers **out, struct loop *loop, unsigned max_threads
 /* Waits for running jobs, delivers their done(), then joins all threads. */
 void workers_destroy(struct workers *workers);
 
+/*
+ * Ends the threads that there are, after their jobs: what is submitted later is done by threads that
+ * begin with the rights which the process has by then.
+ */
+void workers_end_threads(struct workers *workers);
+
 /* The item is the caller's and must live until done(). Jobs may run in any order. */
 void workers_submit(struct workers *workers, struct work_item *item);
 

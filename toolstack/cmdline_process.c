@@ -128,8 +128,6 @@ void option_sandbox(struct parser *p, const char *value)
             list_bool(p, &kv, "enable", true) ? CONFIG_SANDBOX_ON : CONFIG_SANDBOX_OFF;
         list_ignore(&kv, "obsolete elevateprivileges spawn resourcecontrol");
         list_close(p, &kv, "on, off, obsolete, elevateprivileges, spawn, resourcecontrol");
-        if (p->config->sandbox == CONFIG_SANDBOX_ON)
-            notice_not_built(p, "the system call filter");
     }
     keyval_free(&kv);
 }

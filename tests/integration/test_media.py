@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 
 from fakexen import Guest, QmpError
-from helpers import BSY, DRQ, ERR, cdrom, identify
+from helpers import BSY, DRQ, ERR, cdrom, identify, sealed
 from tap import Skip, equal, main, same_bytes, test
 
 NOT_READY, ILLEGAL, ATTENTION = 2, 5, 6
@@ -180,20 +180,30 @@ def a_medium_that_cannot_be():
 
 @test
 def another_format():
-    """a medium in qcow2, by descriptor"""
+    """a medium in qcow2, by descriptor: its server is started with -sandbox off only"""
     if not shutil.which("qemu-img") or not shutil.which("qemu-nbd"):
         raise Skip("no qemu-img, qemu-nbd")
     folder = tempfile.mkdtemp()
     path = os.path.join(folder, "cd.qcow2")
     try:
-        with cdrom(1) as a, Guest(cdrom="") as g:
+        with cdrom(1) as a:
             subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", a.path, path],
                            check=True)
+        with cdrom(1) as a, Guest(cdrom="", args=["-sandbox", "off"]) as g:
             identify(g, 0x170, code=0xA1)
             by_descriptor(g, path, "qcow2")
             attention(g)
             equal(packet(g, [0x25], 8)[:4], struct.pack(">I", 511), "last block")
             same_bytes(read(g, 11, 2), a.pread(44, 8))
+        with Guest(cdrom="") as g:
+            if sealed(g):
+                fd = os.open(path, os.O_RDONLY)
+                got = g.qmp("add-fd", {"opaque": "qcow2:" + path}, fds=[fd])
+                os.close(fd)
+                assert "-sandbox off" in error_of(
+                    g, "blockdev-change-medium",
+                    dict(ID, filename="/dev/fdset/%d" % got["fdset-id"], format="qcow2"))
+                equal(g.qmp("query-status")["status"], "running")
     finally:
         shutil.rmtree(folder)
 
