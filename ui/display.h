@@ -16,7 +16,7 @@ struct display_rect {
     uint32_t x, y, width, height; /* pixels, inside the surface, none of them empty */
 };
 
-/* What one refresh() has changed. */
+/* What one refresh has changed. */
 struct display_damage {
     struct display_rect rects[DISPLAY_DAMAGE_MAX]; /* may touch each other */
     unsigned count;
@@ -45,13 +45,24 @@ struct display {
     int (*update)(void *dev, struct surface *surface);
 
     /*
-     * For the one watcher: draws what has changed since the last refresh() into the same surface,
-     * which nobody else writes to meanwhile, and tells where. Only pixels that differ are damage.
-     * The first one after watched(true) draws all and reports what differs from the surface's
-     * content (all of it when the size changes). Device thread; a screen that stands still costs
-     * a few comparisons. Errors as update(); then nothing is reported, and the next one draws all.
+     * A refresh, for the one watcher, in three steps: draws what has changed since the last one
+     * into the same surface, which nobody else writes to meanwhile, and tells where. Only pixels
+     * that differ are damage. The first one after watched(true) draws all and reports what differs
+     * from the surface's content (all of it when the size changes).
+     *
+     *     begin()  device thread: notes what the screen is and which memory has been written, and
+     *              resizes the surface. 1: draw() comes next; 0: there is nothing to draw, end()
+     *              comes next. An error as update()'s: that was it, and the next one draws all.
+     *     draw()   any thread: reads the noted and the memory only, while the guest goes on. What
+     *              it writes meanwhile is seen or is not, and belongs to the next refresh.
+     *     end()    device thread: the damage
+     *
+     * They follow each other; watched(), and the end of the display, wait for end(). A screen that
+     * stands still costs a few comparisons. NULL, all three: update() each time.
      */
-    int (*refresh)(void *dev, struct surface *surface, struct display_damage *damage);
+    int (*begin)(void *dev, struct surface *surface);
+    void (*draw)(void *dev);
+    void (*end)(void *dev, struct display_damage *damage);
 
     /* Somebody begins to look, or nobody looks any more: following the guest's writes costs it. */
     void (*watched)(void *dev, bool on);
@@ -60,7 +71,7 @@ struct display {
     /*
      * Set by the watcher before watched(true): something will look different, found by the device
      * itself. Called on the device thread in the middle of a guest's request, at most once between
-     * two refreshes: note it, and draw later. NULL: nobody to tell.
+     * two begins: note it, and draw later. NULL: nobody to tell.
      */
     void (*changed)(void *opaque);
     void *opaque;

@@ -6,19 +6,25 @@
  *     somebody looks   drawn every FRAME_NS while it changes; the pause grows up to PAUSE_MAX_NS
  *                      while it does not; the display says if it will notice changes itself
  *
+ * The device thread only begins and ends a drawing. Between the two a thread of its own has the
+ * surface, so that a guest's request never waits for pixels; it leaves when nobody looks. A pool
+ * for itself: images are not to wait for screens, nor does a machine that is being stopped.
+ *
  * A front-end that still copies the last damage is not waited for: its rectangles are kept and
  * merged. If all are busy, nothing is drawn at all until one is ready.
  */
 #include <string.h>
+#include <time.h>
 
 #include "dm/log.h"
 #include "ui/frontend_private.h"
 
 #define FRAME_NS     33000000ull
 #define PAUSE_MAX_NS 300000000ull
-/* Drawing takes at most one part in so many of the thread that answers the guest: a large screen
- * that moves is drawn less often. */
-#define SHARE 10
+/* Drawing takes at most one part in so many of the thread that answers the guest, and of the
+ * processor: a large screen that moves is drawn less often. */
+#define SHARE       10
+#define SHARE_DRAWN 4
 
 static bool is_watching(const struct frontend *fe)
 {
@@ -33,8 +39,13 @@ static uint64_t now(struct frontends *hub)
 /* TIMER_NEVER: only when the display calls. */
 static void draw_at(struct frontends *hub, uint64_t when)
 {
-    uint64_t pause = hub->cost * SHARE, earliest;
+    uint64_t pause = hub->cost * SHARE, drawn = hub->cost_drawn * SHARE_DRAWN, earliest;
 
+    if (hub->drawing_now) {
+        hub->again = true;
+        return;
+    }
+    pause = pause < drawn ? drawn : pause;
     pause = pause < FRAME_NS ? FRAME_NS : pause > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause;
     earliest = hub->drawn_at + pause;
     timer_arm(&hub->redraw, when > earliest ? when : earliest);
@@ -93,36 +104,97 @@ static int refresh_all(struct frontends *hub, struct display_damage *damage)
     return rc;
 }
 
+static void failed(struct frontends *hub, int rc)
+{
+    log_guest("the screen cannot be drawn for its viewers: %s", strerror(-rc));
+    draw_at(hub, hub->drawn_at + 1000000000ull);
+}
+
+static void drawn(struct frontends *hub, const struct display_damage *damage)
+{
+    bool again = hub->again;
+    uint64_t pause;
+
+    hub->again = false;
+    if (damage->count)
+        hub->pause = FRAME_NS;
+    else if (hub->pause < PAUSE_MAX_NS)
+        hub->pause += hub->pause / 2;
+    pause = again ? 0 : damage->wait_ns ? damage->wait_ns : hub->pause;
+    draw_at(hub, pause < TIMER_NEVER - hub->drawn_at ? hub->drawn_at + pause : TIMER_NEVER);
+    if (damage->count)
+        spread(hub, damage);
+}
+
+static uint64_t thread_time(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* On the thread that draws. */
+static void draw_pixels(void *opaque)
+{
+    struct frontends *hub = opaque;
+    uint64_t start = thread_time();
+
+    hub->display->draw(hub->display->dev);
+    hub->cost_drawn = thread_time() - start;
+}
+
+static void end_drawing(void *opaque)
+{
+    struct frontends *hub = opaque;
+    struct display_damage damage;
+    uint64_t start = now(hub);
+
+    hub->drawing_now = false;
+    hub->display->end(hub->display->dev, &damage);
+    hub->cost += now(hub) - start;
+    if (!hub->watched)
+        return; /* it was waited for */
+    drawn(hub, &damage);
+    draw_watch(hub);
+}
+
+static void begin_drawing(struct frontends *hub)
+{
+    int rc = hub->display->begin(hub->display->dev, &hub->frame.surface);
+
+    hub->cost = now(hub) - hub->drawn_at;
+    hub->cost_drawn = 0;
+    if (rc < 0) {
+        failed(hub, rc);
+    } else if (rc == 0) {
+        end_drawing(hub);
+    } else {
+        hub->drawing_now = true;
+        workers_submit(hub->workers, &hub->drawing);
+    }
+}
+
 static void draw(void *opaque)
 {
     struct frontends *hub = opaque;
-    struct display *display = hub->display;
     struct display_damage damage = {.count = 0};
-    uint64_t pause;
     int rc;
 
     hub->overdue = all_busy(hub);
     if (hub->overdue)
         return;
     hub->drawn_at = now(hub);
-    if (display->refresh)
-        rc = display->refresh(display->dev, &hub->frame.surface, &damage);
-    else
-        rc = refresh_all(hub, &damage);
-    hub->cost = now(hub) - hub->drawn_at;
-    if (rc) {
-        log_guest("the screen cannot be drawn for its viewers: %s", strerror(-rc));
-        draw_at(hub, hub->drawn_at + 1000000000ull);
+    if (hub->display->begin) {
+        begin_drawing(hub);
         return;
     }
-    if (damage.count)
-        hub->pause = FRAME_NS;
-    else if (hub->pause < PAUSE_MAX_NS)
-        hub->pause += hub->pause / 2;
-    pause = damage.wait_ns ? damage.wait_ns : hub->pause;
-    draw_at(hub, pause < TIMER_NEVER - hub->drawn_at ? hub->drawn_at + pause : TIMER_NEVER);
-    if (damage.count)
-        spread(hub, &damage);
+    rc = refresh_all(hub, &damage);
+    hub->cost = now(hub) - hub->drawn_at;
+    if (rc)
+        failed(hub, rc);
+    else
+        drawn(hub, &damage);
 }
 
 /* By the display, in the middle of a guest's request: only noted. */
@@ -137,7 +209,8 @@ static void changed(void *opaque)
 void draw_soon(struct frontends *hub)
 {
     hub->pause = FRAME_NS;
-    if (hub->watched && !hub->overdue && hub->redraw.deadline > now(hub) + FRAME_NS)
+    if (hub->watched && !hub->overdue && !hub->drawing_now &&
+        hub->redraw.deadline > now(hub) + FRAME_NS)
         draw_at(hub, now(hub) + FRAME_NS);
 }
 
@@ -148,12 +221,21 @@ void draw_ready(struct frontends *hub)
     hub->overdue = false;
 }
 
+/* What is being drawn is waited for. */
 static void set_watched(struct frontends *hub, bool on)
 {
     struct display *display = hub->display;
 
+    if (on && workers_create(&hub->workers, hub->loop, 1)) {
+        log_error("out of memory: viewers see no screen");
+        return;
+    }
     hub->watched = on;
     hub->overdue = false;
+    if (!on) {
+        workers_destroy(hub->workers);
+        hub->workers = NULL;
+    }
     if (on) {
         display->opaque = hub;
         display->changed = changed;
@@ -178,7 +260,7 @@ void draw_watch(struct frontends *hub)
         on |= is_watching(&hub->frontend[i]);
     if (!on)
         input_release_all(hub->input);
-    if (hub->display && on != hub->watched)
+    if (hub->display && on != hub->watched && !hub->drawing_now)
         set_watched(hub, on);
 }
 
@@ -195,6 +277,7 @@ void frontends_set_display(struct frontends *hub, struct display *display)
 int draw_init(struct frontends *hub)
 {
     timer_init(&hub->redraw, hub->loop, CLOCK_HOST, draw, hub);
+    hub->drawing = (struct work_item){.work = draw_pixels, .done = end_drawing, .opaque = hub};
     return frame_create(&hub->frame);
 }
 

@@ -4,6 +4,7 @@
 #ifndef UI_FRONTEND_PRIVATE_H
 #define UI_FRONTEND_PRIVATE_H
 
+#include "dm/worker.h"
 #include "ui/damage.h"
 #include "ui/frame.h"
 #include "ui/frontend.h"
@@ -58,10 +59,15 @@ struct frontends {
     struct frame frame;
     bool watched;
     struct timer redraw;
-    uint64_t drawn_at; /* ns, host clock */
-    uint64_t cost;     /* ns that it took */
-    uint64_t pause;    /* ns between two drawings while nothing changes */
-    bool overdue;      /* the time has come while every front-end was busy */
+    struct workers *workers; /* one thread that draws; NULL while nobody looks */
+    struct work_item drawing;
+    bool drawing_now;    /* the thread has the surface */
+    bool again;          /* ... and what it shows may be old already */
+    uint64_t drawn_at;   /* ns, host clock */
+    uint64_t cost;       /* ns that it took of the device thread, */
+    uint64_t cost_drawn; /* and of the one that draws */
+    uint64_t pause;      /* ns between two drawings while nothing changes */
+    bool overdue;        /* the time has come while every front-end was busy */
 
     struct frontend_message incoming, outgoing; /* room for those in hand */
 };

@@ -153,9 +153,19 @@ static int display_update(void *dev, struct surface *surface)
     return vga_render(dev, surface);
 }
 
-static int display_refresh(void *dev, struct surface *surface, struct display_damage *damage)
+static int display_begin(void *dev, struct surface *surface)
 {
-    return vga_refresh(dev, surface, damage);
+    return vga_refresh_begin(dev, surface);
+}
+
+static void display_draw(void *dev)
+{
+    vga_refresh_draw(dev);
+}
+
+static void display_end(void *dev, struct display_damage *damage)
+{
+    vga_refresh_end(dev, damage);
 }
 
 static void display_watched(void *dev, bool on)
@@ -174,7 +184,9 @@ int vga_core_init(struct vga_core *core, const struct dm_env *env)
     core->loop = env->loop;
     core->io = env->io;
     core->display = (struct display){.update = display_update,
-                                     .refresh = display_refresh,
+                                     .begin = display_begin,
+                                     .draw = display_draw,
+                                     .end = display_end,
                                      .watched = display_watched,
                                      .dev = core};
     core->s = arena_alloc(env->arena, "vga", &vga_state_desc);

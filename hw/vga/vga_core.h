@@ -259,25 +259,47 @@ struct vga_chip {
 /* Memory that was written is remembered in blocks of this many bytes. */
 #define WATCH_BLOCK 256u
 
+/* Widest line of characters that is drawn: 256 + 1 (for panning) of 9 dots, each twice. */
+#define VGA_LINE_PIXELS (257 * 18)
+
+/* Scratch of the drawing code, for one thread at a time. */
+struct vga_scratch {
+    struct vga_screen screen;
+    uint8_t bytes[VBE_MAX_XRES * 4];  /* a line of video memory */
+    uint32_t pixels[VGA_LINE_PIXELS]; /* two lines of pixels */
+    uint32_t line[VBE_MAX_XRES];
+    bool blinking; /* a character that was drawn blinks; cleared by who asks */
+};
+
+/* One refresh. From its begin to its end it belongs to the thread that draws. */
+struct vga_picture {
+    struct surface *surface;
+    uint64_t *marks;                   /* what has been written since the last one */
+    uint64_t *guest;                   /* a bit a page that the guest has written directly ... */
+    uint64_t guest_first, guest_pages; /* ... beginning at this byte; none when 0 */
+    bool any;                          /* a mark is set */
+    bool resized;
+    bool all;                 /* to be drawn again, besides what is marked: everything, */
+    bool text_cursor, cursor; /* or where these were and where they are */
+    struct display_damage damage;
+    struct vga_scratch scratch; /* and what the screen is */
+};
+
 /* Nothing in here is seen by the guest; it is all there only while somebody looks. */
 struct vga_watch {
     bool on;
     uint64_t *marks;       /* a bit a block; NULL while nobody looks */
-    uint64_t *guest;       /* a bit a page that the guest has written directly */
     bool any;              /* a mark is set */
     bool all;              /* draw everything */
     bool font;             /* plane 2 was written */
-    bool told;             /* changed() was called after the last refresh */
-    bool blinking;         /* a character on the screen blinks */
+    bool told;             /* changed() was called after the last refresh began */
     struct vga_screen was; /* of the last refresh */
+    struct vga_picture next;
 };
 
 /* ---- the adapter ----------------------------------------------------------------------------- */
 
 #define VGA_PORT_REGIONS 5
-
-/* Widest line of characters that is drawn: 256 + 1 (for panning) of 9 dots, each twice. */
-#define VGA_LINE_PIXELS (257 * 18)
 
 struct vga_core {
     struct vga_state *s; /* in the arena */
@@ -295,12 +317,7 @@ struct vga_core {
     struct io_region window;
 
     struct vga_watch watch;
-
-    /* Scratch of the drawing code: a screen, a line of video memory, two lines of pixels. */
-    struct vga_screen screen;
-    uint8_t bytes[VBE_MAX_XRES * 4];
-    uint32_t pixels[VGA_LINE_PIXELS];
-    uint32_t line[VBE_MAX_XRES];
+    struct vga_scratch scratch; /* of the device thread */
 };
 
 /* ---- video memory: the only way to its bytes ------------------------------------------------- */
@@ -392,7 +409,9 @@ int vbe_packed(const struct vga_core *core, struct packed_mode *mode);
 /* ---- vga_watch.c ----------------------------------------------------------------------------- */
 
 /* See struct display. */
-int vga_refresh(struct vga_core *core, struct surface *surface, struct display_damage *damage);
+int vga_refresh_begin(struct vga_core *core, struct surface *surface);
+void vga_refresh_draw(struct vga_core *core);
+void vga_refresh_end(struct vga_core *core, struct display_damage *damage);
 void vga_watched(struct vga_core *core, bool on);
 /* A register was written: the picture may be another. */
 void vga_touched(struct vga_core *core);
@@ -410,9 +429,10 @@ int vga_render(struct vga_core *core, struct surface *surface);
 
 /* What shows now. */
 void vga_get_screen(const struct vga_core *core, struct vga_screen *screen);
-/* Line y < height of it: `width` pixels. */
-void vga_draw_line(struct vga_core *core, const struct vga_screen *screen, uint32_t y,
-                   uint32_t *out);
+/* Line y < height of it: `width` pixels. Any thread: of the adapter itself nothing is used but its
+ * memory. */
+void vga_draw_line(const struct vga_core *core, struct vga_scratch *scratch,
+                   const struct vga_screen *screen, uint32_t y, uint32_t *out);
 /* When no mode shows: the surface stays, or becomes a black one (then 1). */
 int vga_draw_nothing(struct surface *surface);
 
@@ -440,10 +460,11 @@ uint32_t crtc_dword(const struct crtc_view *view, uint32_t count, uint32_t scan)
 void vga_dac_colors(const struct vga_core *core, uint32_t color[256]);
 void vga_attr_colors(const struct vga_core *core, uint32_t color[16]);
 
-/* One line of (columns + 1) * cell_width pixels, each `repeat` times, from count on. */
-void vga_text_line(struct vga_core *core, const struct vga_screen *screen, uint32_t count,
+/* One line of (columns + 1) * cell_width pixels, each `repeat` times, from count on. The first says
+ * whether one of its characters blinks. */
+bool vga_text_line(const struct vga_core *core, const struct vga_screen *screen, uint32_t count,
                    uint32_t scan, uint32_t *out);
-void vga_graphics_line(struct vga_core *core, const struct vga_screen *screen, uint32_t count,
+void vga_graphics_line(const struct vga_core *core, const struct vga_screen *screen, uint32_t count,
                        uint32_t scan, uint32_t *out);
 /* One line of packed pixels: bytes of video memory into `width` pixels. */
 void vga_packed_line(const struct packed_mode *mode, const uint32_t color[256],

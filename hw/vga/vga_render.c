@@ -49,8 +49,8 @@ uint64_t packed_line_start(const struct vga_core *core, const struct packed_mode
     return mode->wrap ? at & (core->memory - 1) : at;
 }
 
-static void draw_packed_line(struct vga_core *core, const struct vga_screen *screen, uint32_t y,
-                             uint32_t *out)
+static void draw_packed_line(const struct vga_core *core, struct vga_scratch *scratch,
+                             const struct vga_screen *screen, uint32_t y, uint32_t *out)
 {
     const struct packed_mode *mode = &screen->packed;
     uint64_t at = packed_line_start(core, mode, y);
@@ -58,34 +58,34 @@ static void draw_packed_line(struct vga_core *core, const struct vga_screen *scr
 
     if (mode->wrap && at + length > core->memory) {
         uint32_t before = (uint32_t)(core->memory - at);
-        vga_vram_copy(core, core->bytes, at, before);
-        vga_vram_copy(core, core->bytes + before, 0, length - before);
+        vga_vram_copy(core, scratch->bytes, at, before);
+        vga_vram_copy(core, scratch->bytes + before, 0, length - before);
     } else {
-        vga_vram_copy(core, core->bytes, at, length);
+        vga_vram_copy(core, scratch->bytes, at, length);
     }
-    vga_packed_line(mode, screen->color, core->bytes, out);
+    vga_packed_line(mode, screen->color, scratch->bytes, out);
     vga_cursor_line(&screen->cursor, y, mode->width, out);
 }
 
-static void draw_crtc_line(struct vga_core *core, const struct vga_screen *screen, uint32_t y,
-                           uint32_t *out)
+static void draw_crtc_line(const struct vga_core *core, struct vga_scratch *scratch,
+                           const struct vga_screen *screen, uint32_t y, uint32_t *out)
 {
     struct crtc_line at = crtc_line_at(&screen->view, y);
 
     if (screen->view.kind == CRTC_TEXT)
-        vga_text_line(core, screen, at.count, at.scan, core->pixels);
+        scratch->blinking |= vga_text_line(core, screen, at.count, at.scan, scratch->pixels);
     else
-        vga_graphics_line(core, screen, at.count, at.scan, core->pixels);
-    memcpy(out, core->pixels + at.pan, screen->width * sizeof(*out));
+        vga_graphics_line(core, screen, at.count, at.scan, scratch->pixels);
+    memcpy(out, scratch->pixels + at.pan, screen->width * sizeof(*out));
 }
 
-void vga_draw_line(struct vga_core *core, const struct vga_screen *screen, uint32_t y,
-                   uint32_t *out)
+void vga_draw_line(const struct vga_core *core, struct vga_scratch *scratch,
+                   const struct vga_screen *screen, uint32_t y, uint32_t *out)
 {
     if (screen->kind == SCREEN_PACKED)
-        draw_packed_line(core, screen, y, out);
+        draw_packed_line(core, scratch, screen, y, out);
     else if (screen->kind == SCREEN_CRTC)
-        draw_crtc_line(core, screen, y, out);
+        draw_crtc_line(core, scratch, screen, y, out);
     else
         memset(out, 0, screen->width * sizeof(*out));
 }
@@ -103,7 +103,7 @@ int vga_draw_nothing(struct surface *surface)
 
 int vga_render(struct vga_core *core, struct surface *surface)
 {
-    struct vga_screen *screen = &core->screen;
+    struct vga_screen *screen = &core->scratch.screen;
     int err;
 
     vga_get_screen(core, screen);
@@ -115,6 +115,6 @@ int vga_render(struct vga_core *core, struct surface *surface)
     if (err)
         return err;
     for (uint32_t y = 0; y < screen->height; y++)
-        vga_draw_line(core, screen, y, surface_row(surface, y));
+        vga_draw_line(core, &core->scratch, screen, y, surface_row(surface, y));
     return 0;
 }

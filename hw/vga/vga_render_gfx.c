@@ -21,7 +21,7 @@ static void cga_pixels(uint32_t planes, uint8_t pixel[8])
     }
 }
 
-void vga_graphics_line(struct vga_core *core, const struct vga_screen *screen, uint32_t count,
+void vga_graphics_line(const struct vga_core *core, const struct vga_screen *screen, uint32_t count,
                        uint32_t scan, uint32_t *out)
 {
     const struct crtc_view *view = &screen->view;

@@ -21,12 +21,12 @@ static uint32_t dots(const struct vga_core *core, const struct crtc_view *view, 
     return glyph << 1 | (joined ? glyph & 1 : 0);
 }
 
-void vga_text_line(struct vga_core *core, const struct vga_screen *screen, uint32_t count,
+bool vga_text_line(const struct vga_core *core, const struct vga_screen *screen, uint32_t count,
                    uint32_t scan, uint32_t *out)
 {
     const struct crtc_view *view = &screen->view;
     const struct text_cursor *cursor = &screen->text_cursor;
-    bool blinking = view->attr_mode & ATTR_BLINK;
+    bool blinking = view->attr_mode & ATTR_BLINK, any_blinks = false;
     bool cursor_scan = cursor->shown && scan >= cursor->first && scan <= cursor->last;
     uint32_t all = (1u << view->cell_width) - 1;
 
@@ -39,7 +39,7 @@ void vga_text_line(struct vga_core *core, const struct vga_screen *screen, uint3
 
         if (blinking) {
             if (background & 8) {
-                core->watch.blinking = true;
+                any_blinks = true;
                 bits = screen->blink_shown ? bits : 0;
             }
             background &= 7;
@@ -57,4 +57,5 @@ void vga_text_line(struct vga_core *core, const struct vga_screen *screen, uint3
                 *out++ = pixel;
         }
     }
+    return any_blinks;
 }

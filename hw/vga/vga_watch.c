@@ -10,6 +10,12 @@
  * the last picture: what differs is the damage, in tiles that are put together to rectangles. So
  * a mark too many costs time, but never shows as damage.
  *
+ * The drawing itself is done by another thread, so that the guest's requests never wait for it: a
+ * full screen takes milliseconds. It works on a struct vga_picture, which has the screen, copied
+ * out of the registers, and the marks so far; later ones go to the other of two sets. Video memory
+ * is read as it is, while the guest and the device write to it: its mapping stays where it is when
+ * the frame buffer moves in the guest's memory, and is there until nobody looks any more.
+ *
  * Nothing is kept, and the guest's writes are not followed, while nobody looks.
  */
 #include <errno.h>
@@ -24,24 +30,23 @@ enum { TILE_WIDTH = 32, BAND_HEIGHT = 16 };
 
 /* ---- marks ----------------------------------------------------------------------------------- */
 
-static void mark(struct vga_watch *watch, uint64_t offset, uint64_t length)
+static void mark(uint64_t *marks, uint64_t offset, uint64_t length)
 {
     uint64_t last = (offset + length - 1) / WATCH_BLOCK;
 
     for (uint64_t block = offset / WATCH_BLOCK; block <= last; block++) {
         if (block % 64 == 0 && last - block >= 63) {
-            watch->marks[block / 64] = UINT64_MAX;
+            marks[block / 64] = UINT64_MAX;
             block += 63;
         } else {
-            watch->marks[block / 64] |= UINT64_C(1) << block % 64;
+            marks[block / 64] |= UINT64_C(1) << block % 64;
         }
     }
-    watch->any = true;
 }
 
 static bool marked(const struct vga_core *core, uint64_t offset, uint64_t length)
 {
-    const uint64_t *marks = core->watch.marks;
+    const uint64_t *marks = core->watch.next.marks;
 
     if (length == 0 || offset >= core->memory)
         return false;
@@ -68,8 +73,10 @@ void vga_vram_written(struct vga_core *core, uint64_t offset, uint64_t length)
 {
     if (length == 0)
         return;
-    if (core->watch.marks)
-        mark(&core->watch, offset, length);
+    if (core->watch.marks) {
+        mark(core->watch.marks, offset, length);
+        core->watch.any = true;
+    }
     vga_touched(core);
     if (core->vram->written)
         core->vram->written(core->vram->opaque, offset, length);
@@ -103,53 +110,54 @@ static void shown_range(const struct vga_core *core, const struct vga_screen *sc
     *length = end > *first ? end - *first : 0;
 }
 
-/* Turns what the guest has written since last time into marks. */
-static void fetch_guest_writes(struct vga_core *core, const struct vga_screen *screen)
+/* Asks what the guest has written since last time. */
+static void fetch_guest_writes(struct vga_core *core, struct vga_picture *picture)
 {
+    const struct vga_screen *screen = &picture->scratch.screen;
     struct vga_watch *watch = &core->watch;
     struct vram *vram = core->vram;
     bool packed = screen->kind == SCREEN_PACKED;
     uint64_t first, length;
 
+    picture->guest_pages = 0;
     if (screen->kind == SCREEN_BLANK || !unseen_writes(core))
         return;
     shown_range(core, screen, &first, &length);
-    int found = vram->dirty && watch->guest && length > 0
-                    ? vram->dirty(vram->opaque, first, length, watch->guest)
+    int found = vram->dirty && picture->guest && length > 0
+                    ? vram->dirty(vram->opaque, first, length, picture->guest)
                     : -ENOTSUP;
     if (found < 0 || (found > 0 && !packed)) {
         watch->all = true; /* cannot be told, or a font may be in it */
-        return;
+    } else if (found > 0) {
+        picture->guest_first = first;
+        picture->guest_pages = length / PAGE;
     }
-    for (uint64_t page = 0; found > 0 && page < length / PAGE; page++) {
-        if (watch->guest[page / 64] >> page % 64 & 1)
-            mark(watch, first + page * PAGE, PAGE);
+}
+
+static void mark_guest_writes(struct vga_picture *picture)
+{
+    for (uint64_t page = 0; page < picture->guest_pages; page++) {
+        if (picture->guest[page / 64] >> page % 64 & 1)
+            mark(picture->marks, picture->guest_first + page * PAGE, PAGE);
     }
 }
 
 /* ---- which lines ----------------------------------------------------------------------------- */
 
-/* What is to be drawn again, besides what is marked. */
-struct need {
-    bool all;
-    bool text_cursor, cursor; /* there where it was, and where it is */
-};
-
-static struct need compare_screens(const struct vga_watch *watch, const struct vga_screen *now)
+static void compare_screens(const struct vga_watch *watch, struct vga_picture *picture)
 {
-    const struct vga_screen *was = &watch->was;
-    struct need need = {.all = watch->all ||
-                               memcmp(was, now, offsetof(struct vga_screen, text_cursor)) != 0};
+    const struct vga_screen *was = &watch->was, *now = &picture->scratch.screen;
 
+    picture->all = watch->all || memcmp(was, now, offsetof(struct vga_screen, text_cursor)) != 0;
+    picture->cursor = picture->text_cursor = false;
     if (now->kind == SCREEN_PACKED)
-        need.cursor = memcmp(&was->cursor, &now->cursor, sizeof(now->cursor)) != 0;
+        picture->cursor = memcmp(&was->cursor, &now->cursor, sizeof(now->cursor)) != 0;
     if (now->kind == SCREEN_CRTC && now->view.kind == CRTC_TEXT) {
-        need.text_cursor =
+        picture->text_cursor =
             memcmp(&was->text_cursor, &now->text_cursor, sizeof(now->text_cursor)) != 0;
-        if (watch->font || (watch->blinking && was->blink_shown != now->blink_shown))
-            need.all = true;
+        if (watch->font || (picture->scratch.blinking && was->blink_shown != now->blink_shown))
+            picture->all = true;
     }
-    return need;
 }
 
 static bool in_cursor(const struct vga_cursor *cursor, uint32_t y)
@@ -157,46 +165,49 @@ static bool in_cursor(const struct vga_cursor *cursor, uint32_t y)
     return y >= cursor->y && y - cursor->y < cursor->size;
 }
 
-static bool packed_line_needs(const struct vga_core *core, const struct vga_screen *now,
-                              const struct need *need, uint32_t y)
+static bool packed_line_needs(const struct vga_core *core, uint32_t y)
 {
+    const struct vga_picture *picture = &core->watch.next;
+    const struct vga_screen *now = &picture->scratch.screen;
     const struct packed_mode *mode = &now->packed;
 
-    if (need->cursor && (in_cursor(&core->watch.was.cursor, y) || in_cursor(&now->cursor, y)))
+    if (picture->cursor && (in_cursor(&core->watch.was.cursor, y) || in_cursor(&now->cursor, y)))
         return true;
-    if (!core->watch.any)
+    if (!picture->any)
         return false;
     uint64_t at = packed_line_start(core, mode, y), end = at + mode->row_bytes;
     return marked(core, at, mode->row_bytes) ||
            (mode->wrap && end > core->memory && marked(core, 0, end - core->memory));
 }
 
-static bool crtc_line_needs(const struct vga_core *core, const struct vga_screen *now,
-                            const struct need *need, uint32_t y)
+static bool crtc_line_needs(const struct vga_core *core, uint32_t y)
 {
+    const struct vga_picture *picture = &core->watch.next;
+    const struct vga_screen *now = &picture->scratch.screen;
     const struct crtc_view *view = &now->view;
     struct crtc_line at = crtc_line_at(view, y);
 
     for (uint32_t column = 0; column <= view->columns; column++) {
         uint32_t dword = crtc_dword(view, at.count + column, at.scan);
 
-        if (need->text_cursor &&
+        if (picture->text_cursor &&
             (dword == core->watch.was.text_cursor.address || dword == now->text_cursor.address))
             return true;
-        if (core->watch.any && marked(core, (uint64_t)dword * 4, 4))
+        if (picture->any && marked(core, (uint64_t)dword * 4, 4))
             return true;
     }
     return false;
 }
 
-static bool line_needs(const struct vga_core *core, const struct vga_screen *now,
-                       const struct need *need, uint32_t y)
+static bool line_needs(const struct vga_core *core, uint32_t y)
 {
-    if (need->all)
+    const struct vga_picture *picture = &core->watch.next;
+
+    if (picture->all)
         return true;
-    if (now->kind == SCREEN_PACKED)
-        return packed_line_needs(core, now, need, y);
-    return now->kind == SCREEN_CRTC && crtc_line_needs(core, now, need, y);
+    if (picture->scratch.screen.kind == SCREEN_PACKED)
+        return packed_line_needs(core, y);
+    return picture->scratch.screen.kind == SCREEN_CRTC && crtc_line_needs(core, y);
 }
 
 /* ---- damage ---------------------------------------------------------------------------------- */
@@ -277,20 +288,25 @@ static void all_is_damage(const struct surface *surface, struct display_damage *
     damage->rects[0] = (struct display_rect){0, 0, surface->width, surface->height};
 }
 
-static void draw_lines(struct vga_core *core, const struct vga_screen *now, const struct need *need,
-                       struct surface *surface, struct display_damage *damage)
+void vga_refresh_draw(struct vga_core *core)
 {
+    struct vga_picture *picture = &core->watch.next;
+    struct vga_scratch *scratch = &picture->scratch;
+    const struct vga_screen *now = &scratch->screen;
     struct band band = {.any = false};
 
+    mark_guest_writes(picture);
     for (uint32_t y = 0; y < now->height; y++) {
-        if (line_needs(core, now, need, y)) {
-            vga_draw_line(core, now, y, core->line);
-            put_line(&band, surface_row(surface, y), core->line, now->width, y);
+        if (line_needs(core, y)) {
+            vga_draw_line(core, scratch, now, y, scratch->line);
+            put_line(&band, surface_row(picture->surface, y), scratch->line, now->width, y);
         }
         if (y % BAND_HEIGHT == BAND_HEIGHT - 1)
-            end_band(&band, now->width, damage);
+            end_band(&band, now->width, &picture->damage);
     }
-    end_band(&band, now->width, damage);
+    end_band(&band, now->width, &picture->damage);
+    if (picture->any)
+        memset(picture->marks, 0, core->memory / WATCH_BLOCK / 8);
 }
 
 /* ---- the verbs ------------------------------------------------------------------------------- */
@@ -304,62 +320,83 @@ static uint64_t next_look(const struct vga_core *core, const struct vga_screen *
     if (screen->kind == SCREEN_CRTC && screen->view.kind == CRTC_TEXT) {
         if (screen->text_cursor.enabled)
             return crtc_cursor_change(now);
-        if (core->watch.blinking)
+        if (core->watch.next.scratch.blinking)
             return crtc_blink_change(now);
     }
     return LOOK_AGAIN_NS;
 }
 
-static void forget_marks(struct vga_core *core)
+/* The marks so far are this picture's, and the others' place is taken by new ones. */
+static void take_marks(struct vga_watch *watch, struct vga_picture *picture)
 {
-    struct vga_watch *watch = &core->watch;
+    uint64_t *marks = watch->marks;
 
-    if (watch->any)
-        memset(watch->marks, 0, core->memory / WATCH_BLOCK / 8);
+    watch->marks = picture->marks;
+    picture->marks = marks;
+    picture->any = watch->any || picture->guest_pages > 0;
     watch->any = watch->all = watch->font = false;
 }
 
-int vga_refresh(struct vga_core *core, struct surface *surface, struct display_damage *damage)
+int vga_refresh_begin(struct vga_core *core, struct surface *surface)
 {
     struct vga_watch *watch = &core->watch;
-    struct vga_screen *now = &core->screen;
+    struct vga_picture *picture = &watch->next;
+    const struct vga_screen *now = &picture->scratch.screen;
     int err;
 
-    damage->count = 0;
-    damage->resized = false;
-    damage->wait_ns = LOOK_AGAIN_NS;
+    picture->surface = surface;
+    picture->damage = (struct display_damage){.count = 0};
     watch->told = false;
-    vga_get_screen(core, now);
+    vga_get_screen(core, &picture->scratch.screen);
     if (now->kind == SCREEN_NONE) {
         watch->all = true;
         err = vga_draw_nothing(surface);
-        if (err == 1)
-            all_is_damage(surface, damage);
+        picture->resized = err == 1;
         return err < 0 ? err : 0;
     }
 
-    bool resized =
+    picture->resized =
         !surface->pixels || surface->width != now->width || surface->height != now->height;
-    if (resized) {
+    if (picture->resized) {
         watch->all = true;
         err = surface_resize(surface, now->width, now->height);
         if (err)
             return err;
     }
-    fetch_guest_writes(core, now);
-    if (!watch->marks)
+    fetch_guest_writes(core, picture);
+    if (!watch->marks) {
         watch->all = true;
-    struct need need = compare_screens(watch, now);
-    if (need.all)
-        watch->blinking = false; /* found again while drawing */
-    if (need.all || need.cursor || need.text_cursor || watch->any)
-        draw_lines(core, now, &need, surface, damage);
-    if (resized)
-        all_is_damage(surface, damage);
+        picture->guest_pages = 0;
+    }
+    compare_screens(watch, picture);
+    if (picture->all)
+        picture->scratch.blinking = false; /* found again while drawing */
+    take_marks(watch, picture);
+    return picture->all || picture->cursor || picture->text_cursor || picture->any;
+}
+
+void vga_refresh_end(struct vga_core *core, struct display_damage *damage)
+{
+    struct vga_watch *watch = &core->watch;
+    const struct vga_screen *now = &watch->next.scratch.screen;
+
+    *damage = watch->next.damage;
+    if (watch->next.resized)
+        all_is_damage(watch->next.surface, damage);
+    damage->wait_ns = LOOK_AGAIN_NS;
+    if (now->kind == SCREEN_NONE)
+        return;
     memcpy(&watch->was, now, sizeof(*now));
-    forget_marks(core);
     damage->wait_ns = next_look(core, now);
-    return 0;
+}
+
+static void forget(struct vga_watch *watch)
+{
+    free(watch->marks);
+    free(watch->next.marks);
+    free(watch->next.guest);
+    watch->marks = watch->next.marks = watch->next.guest = NULL;
+    watch->any = false;
 }
 
 void vga_watched(struct vga_core *core, bool on)
@@ -370,21 +407,19 @@ void vga_watched(struct vga_core *core, bool on)
         return;
     watch->on = on;
     if (on) {
+        size_t words = core->memory / WATCH_BLOCK / 64;
+
         /* Without memory for these every refresh draws all, which is slow and right. */
-        watch->marks = calloc(core->memory / WATCH_BLOCK / 64, sizeof(*watch->marks));
-        watch->guest = calloc(core->memory / PAGE / 64 + 1, sizeof(*watch->guest));
-        if (!watch->guest || !watch->marks) {
-            free(watch->marks);
-            watch->marks = NULL;
-        }
+        watch->marks = calloc(words, sizeof(*watch->marks));
+        watch->next.marks = calloc(words, sizeof(*watch->marks));
+        watch->next.guest = calloc(core->memory / PAGE / 64 + 1, sizeof(*watch->marks));
+        if (!watch->marks || !watch->next.marks || !watch->next.guest)
+            forget(watch);
         watch->all = true;
         watch->told = false;
         return;
     }
-    free(watch->marks);
-    free(watch->guest);
-    watch->marks = watch->guest = NULL;
-    watch->any = false;
+    forget(watch);
     if (core->vram->dirty_stop)
         core->vram->dirty_stop(core->vram->opaque);
 }

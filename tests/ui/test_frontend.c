@@ -251,6 +251,82 @@ static void test_share(void **state)
     test_hub_fini(&t);
 }
 
+/* In real time: what the drawing thread has done is delivered. */
+static void wait_for_thread(struct test_hub *t, struct peer *p)
+{
+    for (int i = 0; i < 5000 && t->screen.ends != t->screen.refreshes; i++) {
+        loop_turn(t->loop, 1);
+        frontend_client_receive(p->client);
+    }
+    assert_int_equal(t->screen.ends, t->screen.refreshes);
+}
+
+/* Pixels are drawn by a thread; the device thread goes on meanwhile, whatever happens. */
+static void test_drawing_thread(void **state)
+{
+    struct test_hub t;
+    struct peer p;
+
+    test_hub_init(&t);
+    begin(&t, &p);
+    t.screen.by_thread = true;
+    pthread_mutex_lock(&t.screen.drawing);
+    look(&t, &p);
+    run(&t, &p, 500);
+    assert_int_equal(t.screen.refreshes, 1); /* one at a time */
+    assert_int_equal(t.screen.ends, 0);
+    frontend_send_key(p.client, KEY_A, true);
+    run(&t, &p, 1);
+    assert_true(t.devices.down[KEY_A]);
+    t.screen.display.changed(t.screen.display.opaque);
+    pthread_mutex_unlock(&t.screen.drawing);
+    wait_for_thread(&t, &p);
+    t.screen.wait_ns = UINT64_MAX;
+    run(&t, &p, 1);
+    assert_int_equal(t.screen.refreshes, 2); /* what came meanwhile is in the next one */
+    wait_for_thread(&t, &p);
+    run(&t, &p, 1);
+    assert_int_equal(p.modes, 1);
+    assert_true(p.damages >= 1);
+
+    /* The viewer goes in the middle: nobody waits, and the display hears of it afterwards. */
+    pthread_mutex_lock(&t.screen.drawing);
+    t.screen.display.changed(t.screen.display.opaque);
+    run(&t, &p, 400);
+    assert_int_equal(t.screen.refreshes, t.screen.ends + 1);
+    frontend_send_viewers(p.client, false, NULL, 0);
+    run(&t, &p, 1);
+    assert_true(t.screen.watched);
+    pthread_mutex_unlock(&t.screen.drawing);
+    wait_for_thread(&t, &p);
+    assert_false(t.screen.watched);
+    end(&t, &p);
+    test_hub_fini(&t);
+}
+
+/* A display is not taken away from under the thread that draws it. */
+static void test_display_goes_while_drawn(void **state)
+{
+    struct test_hub t;
+    struct peer p;
+
+    test_hub_init(&t);
+    begin(&t, &p);
+    t.screen.by_thread = true;
+    look(&t, &p);
+    run(&t, &p, 1);
+    for (int i = 0; i < 20; i++) {
+        frontends_set_display(t.hub, NULL);
+        assert_int_equal(t.screen.ends, t.screen.refreshes);
+        assert_false(t.screen.watched);
+        frontends_set_display(t.hub, &t.screen.display);
+        run(&t, &p, 301);
+        assert_true(t.screen.refreshes > (unsigned)i);
+    }
+    end(&t, &p);
+    test_hub_fini(&t);
+}
+
 /* One that copies slowly gets one damage at a time, with all that has come meanwhile. */
 static void test_busy(void **state)
 {
@@ -608,6 +684,8 @@ int main(void)
         cmocka_unit_test(test_picture_is_sealed),
         cmocka_unit_test(test_pace),
         cmocka_unit_test(test_share),
+        cmocka_unit_test(test_drawing_thread),
+        cmocka_unit_test(test_display_goes_while_drawn),
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_stuck),
         cmocka_unit_test(test_never_ready),

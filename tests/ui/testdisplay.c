@@ -5,26 +5,44 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int refresh(void *dev, struct surface *surface, struct display_damage *damage)
+static int begin(void *dev, struct surface *surface)
 {
     struct test_display *d = dev;
-    bool resized = surface->width != d->width || surface->height != d->height;
-    int rc = d->fail ? d->fail : surface_resize(surface, d->width, d->height);
+    int rc;
+
+    d->surface = surface;
+    d->resized = surface->width != d->width || surface->height != d->height;
+    rc = d->fail ? d->fail : surface_resize(surface, d->width, d->height);
 
     d->refreshes++;
     *d->now += d->cost_ns;
-    if (rc)
-        return rc;
+    if (!rc && !d->by_thread)
+        surface_fill(surface, d->colour);
+    return rc ? rc : d->by_thread;
+}
+
+static void draw(void *dev)
+{
+    struct test_display *d = dev;
+
+    pthread_mutex_lock(&d->drawing);
+    surface_fill(d->surface, d->colour);
+    pthread_mutex_unlock(&d->drawing);
+}
+
+static void end(void *dev, struct display_damage *damage)
+{
+    struct test_display *d = dev;
+
     *damage = d->damage;
-    if (resized) {
+    if (d->resized) {
         damage->resized = true;
         damage->count = 1;
         damage->rects[0] = (struct display_rect){0, 0, d->width, d->height};
     }
     damage->wait_ns = d->wait_ns;
     d->damage = (struct display_damage){.count = 0};
-    surface_fill(surface, d->colour);
-    return 0;
+    d->ends++;
 }
 
 static void set_watched(void *dev, bool on)
@@ -62,11 +80,12 @@ void test_hub_init(struct test_hub *t)
     t->devices.sink = (struct input_sink){
         .name = "test", .key = take_key, .rel = take_rel, .opaque = &t->devices};
     input_sink_add(t->input, &t->devices.sink);
+    pthread_mutex_init(&t->screen.drawing, NULL);
     t->screen.width = 64;
     t->screen.height = 48;
     t->screen.now = &t->now;
-    t->screen.display =
-        (struct display){.refresh = refresh, .watched = set_watched, .dev = &t->screen};
+    t->screen.display = (struct display){
+        .begin = begin, .draw = draw, .end = end, .watched = set_watched, .dev = &t->screen};
     frontends_set_display(t->hub, &t->screen.display);
 }
 

@@ -4,6 +4,8 @@
 #ifndef TESTS_UI_TESTDISPLAY_H
 #define TESTS_UI_TESTDISPLAY_H
 
+#include <pthread.h>
+
 #include "dm/loop.h"
 #include "ui/frontend.h"
 
@@ -15,9 +17,13 @@ struct test_display {
     uint64_t wait_ns;
     uint64_t cost_ns; /* of a refresh */
     uint64_t *now;
-    unsigned refreshes;
+    unsigned refreshes, ends;
     bool watched;
-    int fail; /* what the next refresh returns */
+    int fail;                /* what the next refresh returns */
+    bool by_thread;          /* the pixels are drawn by the thread ... */
+    pthread_mutex_t drawing; /* ... which needs this for it */
+    struct surface *surface;
+    bool resized;
 };
 
 struct test_input {
