@@ -28,8 +28,7 @@ struct dm_frontends {
 
 /* ---- programs ------------------------------------------------------------------------------- */
 
-/* The other programs lie where this one does. */
-static int program_path(const char *name, char *path, size_t size)
+int frontend_program(const char *name, char *path, size_t size)
 {
     ssize_t n = readlink("/proc/self/exe", path, size - 1);
     char *slash;
@@ -122,21 +121,25 @@ static int add_vnc(struct dm *dm, const char *program, unsigned n, size_t *fds)
     return 0;
 }
 
-static int add_all_vnc(struct dm *dm, size_t *fds)
+static int add_all_vnc(struct dm *dm, unsigned *programs)
 {
     char program[256];
+    size_t fds = 0;
 
-    if (program_path("slimdm-supervise", program, sizeof(program)) ||
-        program_path("slimdm-vnc", program, sizeof(program))) {
+    if (!dm->config->vnc_count)
+        return 0;
+    if (frontend_program("slimdm-supervise", program, sizeof(program)) ||
+        frontend_program("slimdm-vnc", program, sizeof(program))) {
         log_warn("-vnc %s: %s is not installed; the guest starts without VNC",
                  dm->config->vnc[0].spec, program);
         return 0;
     }
     for (unsigned n = 0; n < dm->config->vnc_count; n++) {
-        int rc = dm->config->vnc[n].reverse ? 0 : add_vnc(dm, program, n, fds);
+        int rc = dm->config->vnc[n].reverse ? 0 : add_vnc(dm, program, n, &fds);
 
         if (rc)
             return rc;
+        *programs += !dm->config->vnc[n].reverse;
     }
     return 0;
 }
@@ -178,7 +181,7 @@ static int launch(struct dm *dm)
         return rc;
     if (rc > 0)
         snprintf(user, sizeof(user), "%u:%u", uid, gid);
-    rc = program_path("slimdm-supervise", path, sizeof(path));
+    rc = frontend_program("slimdm-supervise", path, sizeof(path));
     if (!rc)
         rc = frontends_launch(dm->frontends->hub, path, user[0] ? user : NULL, fds, count);
     if (rc)
@@ -188,10 +191,10 @@ static int launch(struct dm *dm)
 
 int frontend_open(struct dm *dm)
 {
-    size_t fds = 0;
+    unsigned programs = 0;
     int rc;
 
-    if (!dm->config->vnc_count)
+    if (!dm->config->vnc_count && !dm->config->sdl)
         return 0;
     dm->frontends = calloc(1, sizeof(*dm->frontends));
     if (!dm->frontends)
@@ -203,8 +206,12 @@ int frontend_open(struct dm *dm)
         log_error("cannot set up the screen for viewers: %s", strerror(-rc));
         return rc;
     }
-    rc = add_all_vnc(dm, &fds);
-    return rc || !fds ? rc : launch(dm);
+    rc = add_all_vnc(dm, &programs);
+    if (!rc && dm->config->sdl) {
+        rc = frontend_add_sdl(dm, dm->frontends->hub);
+        programs += rc > 0;
+    }
+    return rc < 0 || !programs ? rc : launch(dm);
 }
 
 static int wait_for_launch(struct dm *dm)

@@ -119,7 +119,26 @@ void option_vnc(struct parser *p, const char *value)
 void option_sdl(struct parser *p, const char *value)
 {
     p->config->sdl = true;
-    notice_not_built(p, "the SDL window");
+}
+
+/* "sdl,KEY=VALUE,...": the keys that release the grab are always the same, OpenGL is never used. */
+static void display_sdl(struct parser *p, const char *value)
+{
+    struct config *c = p->config;
+    struct keyval kv;
+
+    c->sdl = true;
+    if (list_open(p, &kv, value, "type")) {
+        c->full_screen |= list_bool(p, &kv, "full-screen", false);
+        list_ignore(&kv, "type gl grab-mod alt_grab ctrl_grab show-cursor window-close frame");
+        list_close(p, &kv, "full-screen, gl");
+    }
+    keyval_free(&kv);
+}
+
+void option_full_screen(struct parser *p, const char *value)
+{
+    p->config->full_screen = true;
 }
 
 void option_display(struct parser *p, const char *value)
@@ -129,7 +148,7 @@ void option_display(struct parser *p, const char *value)
     if (!strcmp(value, "none"))
         p->config->sdl = false;
     else if (!strcmp(value, "sdl") || starts_with(value, "sdl,", &rest))
-        option_sdl(p, value);
+        display_sdl(p, value);
     else if (starts_with(value, "vnc=", &rest))
         option_vnc(p, rest);
     else

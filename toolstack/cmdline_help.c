@@ -51,7 +51,7 @@ static const char help_text[] = VERSION_LINE
     "\n"
     "Display\n"
     "  -vnc HOST:DISPLAY[,to=N][,password=on]\n"
-    "  -display none|sdl\n"
+    "  -display none|sdl[,full-screen=on]\n"
     "  -k KEYMAP               keyboard layout of the viewer\n"
     "  -device VGA,vgamem_mb=M standard VGA; cirrus-vga: Cirrus CL-GD5446 with at most 4 MiB\n"
     "\n"

@@ -163,6 +163,7 @@ void chardev_finish(struct parser *p);
 void option_vnc(struct parser *p, const char *value);
 void option_display(struct parser *p, const char *value);
 void option_sdl(struct parser *p, const char *value);
+void option_full_screen(struct parser *p, const char *value);
 void option_nographic(struct parser *p, const char *value);
 void option_keymap(struct parser *p, const char *value);
 void option_vga(struct parser *p, const char *value);

@@ -283,7 +283,8 @@ struct config {
     struct config_vga vga;
     struct config_vnc vnc[CONFIG_DISPLAY_MAX];
     unsigned vnc_count;
-    bool sdl;
+    bool sdl; /* a window, ... */
+    bool full_screen;
     const char *keymap; /* "en-us", ...; NULL = default */
 
     /* boot */

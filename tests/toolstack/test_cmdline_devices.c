@@ -30,6 +30,7 @@ static void test_vnc(void **state)
         {HVM "-vnc unix:", "the path is empty"},
         {HVM "-vnc :0 -vnc :1 -vnc :2 -vnc :3 -vnc :4", "up to 4"},
         {HVM "-display gtk", "-display gtk: not accepted; accepted: none, sdl"},
+        {HVM "-display sdl,foo=1", "key 'foo' is not known; accepted: full-screen, gl"},
         {HVM "-vga qxl", "-vga qxl: not built yet; accepted: std, cirrus, none"},
     };
     const struct config *c;
@@ -50,8 +51,12 @@ static void test_vnc(void **state)
     assert_false(c->vnc[2].password);
     assert_int_equal(c->vnc[2].websocket, 5700);
     assert_int_equal(accept_line(HVM "-display vnc=:2")->vnc[0].display, 2);
-    assert_true(accept_line(HVM "-display none -display sdl")->sdl);
-    assert_true(noticed("not built yet: the SDL window (-display sdl)"));
+    c = accept_line(HVM "-display none -display sdl");
+    assert_true(c->sdl && !c->full_screen);
+    c = accept_line(HVM "-display sdl,gl=off,full-screen=on,grab-mod=lshift-lctrl-lalt");
+    assert_true(c->sdl && c->full_screen);
+    c = accept_line(HVM "-sdl -disable-opengl -full-screen");
+    assert_true(c->sdl && c->full_screen);
     assert_false(accept_line(HVM "-display sdl,gl=off -display none")->sdl);
     assert_null(accept_line(HVM "-k klingon")->keymap);
     assert_true(noticed("-k klingon: no such keymap"));
