@@ -53,6 +53,13 @@ void device_reset_all(struct device_list *list)
             list->entry[i].ops->reset(list->entry[i].dev);
 }
 
+void device_wake_all(struct device_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->entry[i].ops->reset && !list->entry[i].ops->stays_on)
+            list->entry[i].ops->reset(list->entry[i].dev);
+}
+
 void device_loaded_all(struct device_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

@@ -10,6 +10,8 @@
 
 struct device_ops {
     const char *name;
+    /* Keeps its state in S3: the chipset, which no firmware sets up a second time. */
+    bool stays_on;
     /* Power-on state, bit-identical each time; cancels what is in flight. */
     void (*reset)(void *dev);
     /* The state has been replaced (restore, take-over): derive everything else from it again:
@@ -31,6 +33,8 @@ void device_list_destroy(struct device_list *list);
 int device_register(struct device_list *list, const struct device_ops *ops, void *dev);
 
 void device_reset_all(struct device_list *list);
+/* Power comes back after S3: resets the devices that had lost it. */
+void device_wake_all(struct device_list *list);
 void device_loaded_all(struct device_list *list);
 /* The name of a device that is busy, or NULL. */
 const char *device_busy(struct device_list *list);

@@ -38,7 +38,7 @@ struct dm_drive {
 /* The part of the program's own state that a save has to carry. */
 struct dm_state {
     uint64_t guest_clock; /* ns; valid while saved */
-    uint64_t timeoffset;  /* seconds (two's complement) that the guest has moved its clock by */
+    uint64_t timeoffset;  /* of the guest's clock: seconds, two's complement (timeoffset.c) */
     bool suspended;       /* S3 */
 };
 
@@ -81,6 +81,9 @@ struct dm {
     struct loop_work stop_check;
     struct loop_work sleep_work; /* S3 after the answer */
     struct loop_work io_error_work; /* an error of a disk stops the guest */
+    struct timer offset_timer;      /* timeoffset.c */
+    unsigned offset_writes;
+    bool offset_unwritten;
 };
 
 /* ---- start.c -------------------------------------------------------------------------------- */
@@ -118,7 +121,6 @@ void life_fini(struct dm *dm);
  * we run, since nothing of it has to be waited for. */
 void life_watch(struct dm *dm);
 void life_power(void *dm, enum power_event event);
-void life_timeoffset(void *dm, int64_t seconds);
 /* Lets the guest's requests be answered; tells the toolstack. 0 or -errno. */
 int life_cont(struct dm *dm);
 /* Calls done() once nothing is in flight any more. */
@@ -129,6 +131,22 @@ int life_save(struct dm *dm, int fd, char *err);
 int life_load(struct dm *dm, int fd, char *err);
 /* Leave the loop; flushes happen in the tear-down. */
 void life_end(struct dm *dm, int code);
+
+/* ---- timeoffset.c --------------------------------------------------------------------------- */
+
+/* The offset that this boot has begun with. */
+void timeoffset_init(struct dm *dm);
+/* The state has been replaced. */
+void timeoffset_loaded(struct dm *dm);
+void timeoffset_fini(struct dm *dm);
+/* The guest has moved its clock by so many seconds. */
+void timeoffset_moved(void *dm, int64_t seconds);
+
+/* ---- crash.c -------------------------------------------------------------------------------- */
+
+/* From here on a fatal signal tells the hypervisor, before it ends the process. 0 or -errno. */
+int crash_init(struct dm *dm);
+void crash_fini(void);
 
 /* ---- control.c ------------------------------------------------------------------------------ */
 

@@ -9,7 +9,6 @@
  *                                          this process about it: it stays until it is ended
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,25 +94,6 @@ void life_watch(struct dm *dm)
                          dm);
     if (rc)
         log_warn("the end of domain %u will not be noticed: %s", dm->config->domid, strerror(-rc));
-}
-
-void life_timeoffset(void *opaque, int64_t seconds)
-{
-    struct dm *dm = opaque;
-    char path[128], text[32], *vm;
-
-    dm->state->timeoffset += (uint64_t)seconds;
-    if (dm->restricted)
-        return;
-    /* Where the next boot of this guest finds it. */
-    snprintf(path, sizeof(path), "/local/domain/%u/vm", dm->config->domid);
-    vm = xen_store_read(dm->xen, path);
-    if (!vm)
-        return;
-    snprintf(path, sizeof(path), "%.80s/rtc/timeoffset", vm);
-    free(vm);
-    snprintf(text, sizeof(text), "%" PRId64, (int64_t)dm->state->timeoffset);
-    xen_store_write(dm->xen, path, text);
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -284,20 +264,35 @@ void life_power(void *opaque, enum power_event event)
     }
 }
 
+/* The guest's memory is as it was, its vCPUs begin at the reset vector with the call. */
 int life_wakeup(struct dm *dm)
 {
     int rc;
 
     if (!dm->state->suspended)
         return 0;
-    rc = dm->restricted ? -EPERM : xen_set_s_state(dm->xen, 0);
+    if (dm->restricted)
+        return -EPERM;
+    device_wake_all(dm->env.devices);
+    rc = xen_set_s_state(dm->xen, 0);
     if (rc)
         return rc;
     dm->state->suspended = false;
-    dm->run_state = QMP_STATE_RUNNING;
-    machine_set_running(dm->machine, true);
+    if (dm->run_state == QMP_STATE_SUSPENDED) {
+        dm->run_state = QMP_STATE_RUNNING;
+        machine_set_running(dm->machine, true);
+    }
     qmp_event(dm->qmp, "WAKEUP", NULL);
     return 0;
+}
+
+/* The hypervisor's half of being asleep is not among what the toolstack saves. */
+static void sleep_again(struct dm *dm)
+{
+    int rc = dm->restricted ? -EPERM : xen_set_s_state(dm->xen, 3);
+
+    if (rc)
+        log_warn("the restored guest cannot be put to sleep again: %s", strerror(-rc));
 }
 
 /* ---- save and load -------------------------------------------------------------------------- */
@@ -334,6 +329,9 @@ int life_load(struct dm *dm, int fd, char *err)
     loop_guest_clock_set(dm->env.loop, dm->state->guest_clock);
     device_loaded_all(dm->env.devices);
     irq_router_refresh(dm->env.irqs);
+    timeoffset_loaded(dm);
+    if (dm->state->suspended)
+        sleep_again(dm);
     return 0;
 }
 
@@ -362,7 +360,10 @@ int life_init(struct dm *dm)
         }
     }
     dm->state = arena_alloc(dm->env.arena, "life", &life_desc);
-    return dm->state ? 0 : -ENOMEM;
+    if (!dm->state)
+        return -ENOMEM;
+    timeoffset_init(dm);
+    return crash_init(dm);
 }
 
 void life_fini(struct dm *dm)
@@ -375,4 +376,6 @@ void life_fini(struct dm *dm)
     }
     loop_fd_remove(dm->env.loop, &dm->store_fd);
     loop_waker_remove(dm->env.loop, &dm->stop_waker);
+    timeoffset_fini(dm);
+    crash_fini();
 }

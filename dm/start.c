@@ -236,7 +236,7 @@ static int machine_up(struct dm *dm)
     dm->env.platform = (struct platform_ops){life_power, link_route, protect_frames, dm};
     dm->target = (struct request_target){.io = dm->env.io,
                                          .mem = dm->env.mem,
-                                         .timeoffset = life_timeoffset,
+                                         .timeoffset = timeoffset_moved,
                                          .timeoffset_opaque = dm};
     rc = machine_create(dm);
     if (rc)

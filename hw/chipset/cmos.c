@@ -173,7 +173,8 @@ static void cmos_reset(void *opaque)
     state_reset(&cmos_desc, cmos->state);
 }
 
-static const struct device_ops ops = {.name = "cmos", .reset = cmos_reset, .destroy = free};
+static const struct device_ops ops = {
+    .name = "cmos", .stays_on = true, .reset = cmos_reset, .destroy = free};
 
 int cmos_create(struct cmos **out, const struct dm_env *env, const struct cmos_config *config)
 {

@@ -386,7 +386,8 @@ static void i8237_reset(void *opaque)
         state_reset(&i8237_desc, dma->controller[i].state);
 }
 
-static const struct device_ops ops = {.name = "i8237", .reset = i8237_reset, .destroy = free};
+static const struct device_ops ops = {
+    .name = "i8237", .stays_on = true, .reset = i8237_reset, .destroy = free};
 
 static int controller_init(struct i8237 *dma, const struct dm_env *env, unsigned index)
 {

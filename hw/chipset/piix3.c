@@ -80,6 +80,7 @@ static void route_all(void *opaque)
 
 static const struct device_ops ops = {
     .name = "piix3",
+    .stays_on = true,
     .reset = route_all,
     .loaded = route_all,
     .destroy = free,

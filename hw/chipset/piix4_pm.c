@@ -389,6 +389,7 @@ static void pm_loaded(void *opaque)
 
 static const struct device_ops ops = {
     .name = "piix4-pm",
+    .stays_on = true,
     .reset = pm_reset,
     .loaded = pm_loaded,
     .destroy = free,

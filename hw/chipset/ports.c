@@ -121,6 +121,7 @@ static void ports_reset(void *opaque)
 
 static const struct device_ops ops = {
     .name = "chipset-ports",
+    .stays_on = true,
     .reset = ports_reset,
     .destroy = free,
 };

@@ -342,6 +342,7 @@ static void bus_destroy(void *opaque)
 
 static const struct device_ops bus_ops = {
     .name = "pci",
+    .stays_on = true,
     .reset = bus_reset,
     .loaded = bus_loaded,
     .destroy = bus_destroy,

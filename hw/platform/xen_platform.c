@@ -298,6 +298,7 @@ static void platform_destroy(void *opaque)
 
 static const struct device_ops ops = {
     .name = "xen-platform",
+    .stays_on = true,
     .reset = platform_reset,
     .loaded = platform_loaded,
     .destroy = platform_destroy,

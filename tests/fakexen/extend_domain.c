@@ -283,6 +283,10 @@ bool extend_domain(struct guest *g, const char *name, const struct args *a, FILE
         hv->dying = 1;
         store_special(g->store, "@releaseDomain");
         fputs("OK\n", out);
+    } else if (!strcmp(name, "x-shutdown")) {
+        hv->shutdown_reason = (uint32_t)arg(a, "reason", 0);
+        hv->shut_down = 1;
+        fputs("OK\n", out);
     } else if (!strcmp(name, "x-resume")) {
         hv->shut_down = 0;
         g->told_shutdown = false;
