@@ -67,8 +67,7 @@ __attribute__((target("pclmul,sse2"))) static inline __m128i fold(__m128i x, __m
         next, _mm_xor_si128(_mm_clmulepi64_si128(x, by, 0x00), _mm_clmulepi64_si128(x, by, 0x11)));
 }
 
-/* The whole groups of four blocks in `len` bytes, at least one. Returns how many bytes those are.
- */
+/* The whole blocks in `len` bytes, at least a group of four. Returns how many bytes those are. */
 __attribute__((target("pclmul,sse2"))) static size_t by_folding(const struct fcs_table *t,
                                                                 uint32_t *crc, const uint8_t *p,
                                                                 size_t len)
@@ -77,22 +76,24 @@ __attribute__((target("pclmul,sse2"))) static size_t by_folding(const struct fcs
     const __m128i by_group = _mm_set_epi64x(0x1c6e41596, 0x154442bd4); /* n = 512 */
     const __m128i by_block = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0); /* n = 128 */
     const __m128i *block = (const __m128i *)p;
-    size_t groups = len / (LANES * BLOCK);
+    size_t blocks = len / BLOCK;
     __m128i lane[LANES], x;
     uint8_t rest[BLOCK];
 
     for (unsigned i = 0; i < LANES; i++)
         lane[i] = _mm_loadu_si128(block++);
     lane[0] = _mm_xor_si128(lane[0], _mm_cvtsi32_si128((int)*crc));
-    for (size_t g = 1; g < groups; g++)
+    for (size_t g = 1; g < blocks / LANES; g++)
         for (unsigned i = 0; i < LANES; i++)
             lane[i] = fold(lane[i], by_group, _mm_loadu_si128(block++));
     x = lane[0];
     for (unsigned i = 1; i < LANES; i++)
         x = fold(x, by_block, lane[i]);
+    for (size_t i = 0; i < blocks % LANES; i++)
+        x = fold(x, by_block, _mm_loadu_si128(block++));
     _mm_storeu_si128((__m128i *)rest, x);
     *crc = by_tables(t, 0, rest, sizeof(rest));
-    return groups * LANES * BLOCK;
+    return blocks * BLOCK;
 }
 #else
 #define LANES 0u
@@ -112,14 +113,23 @@ static uint32_t update(const struct fcs_table *t, uint32_t crc, const uint8_t *p
     return by_tables(t, crc, p + done, len - done);
 }
 
-uint32_t fcs_of(const struct fcs_table *table, const struct iovec *iov, int count, size_t len)
+uint32_t fcs_of(const struct fcs_table *table, const struct iovec *iov, int count, size_t offset,
+                size_t len)
 {
     uint32_t crc = UINT32_MAX;
 
     for (int i = 0; i < count && len > 0; i++) {
-        size_t here = iov[i].iov_len < len ? iov[i].iov_len : len;
+        size_t here = iov[i].iov_len;
 
-        crc = update(table, crc, iov[i].iov_base, here);
+        if (offset >= here) {
+            offset -= here;
+            continue;
+        }
+        here -= offset;
+        if (here > len)
+            here = len;
+        crc = update(table, crc, (const uint8_t *)iov[i].iov_base + offset, here);
+        offset = 0;
         len -= here;
     }
     return ~crc;

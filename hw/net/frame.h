@@ -75,8 +75,9 @@ struct fcs_table {
 };
 
 void fcs_init(struct fcs_table *table);
-/* The FCS of the first `len` bytes of a list; its low byte goes first. */
-uint32_t fcs_of(const struct fcs_table *table, const struct iovec *iov, int count, size_t len);
+/* The FCS of bytes [offset, offset + len) of a list; its low byte goes first. */
+uint32_t fcs_of(const struct fcs_table *table, const struct iovec *iov, int count, size_t offset,
+                size_t len);
 /* Bit 0..63 of the multicast hash for a destination address. */
 unsigned fcs_hash(const struct fcs_table *table, const uint8_t address[ETH_ALEN]);
 

@@ -156,24 +156,6 @@ void rtl8139_bus_error(struct rtl8139 *d)
     s->tppoll = 0;
 }
 
-int rtl8139_fetch(struct rtl8139 *d, struct cplus_desc *desc, uint64_t ring, unsigned index)
-{
-    uint8_t raw[CPLUS_DESC];
-    int rc;
-
-    *desc = (struct cplus_desc){.at = (ring & ~(uint64_t)CPLUS_RING_MASK) + index * CPLUS_DESC};
-    rc = guestmem_read(d->env.mem, desc->at, raw, 4);
-    memcpy(&desc->dw0, raw, 4);
-    if (rc || !(desc->dw0 & DESC_OWN))
-        return rc;
-    /* What the driver has written before it gave the descriptor away. */
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    rc = guestmem_read(d->env.mem, desc->at + 4, raw + 4, CPLUS_DESC - 4);
-    memcpy(&desc->dw1, raw + 4, 4);
-    memcpy(&desc->buffer, raw + 8, 8);
-    return rc;
-}
-
 /* ---- timer ------------------------------------------------------------------------------------
  */
 
@@ -444,6 +426,24 @@ static void loaded(void *opaque)
     go_on(d);
 }
 
+static int lists_init(struct rtl8139 *d)
+{
+    struct guestmem *mem = d->env.mem;
+
+    if (guest_sg_init(&d->tx_sg, mem, TX_PIECES) || guest_sg_init(&d->rx_sg, mem, RX_PIECES) ||
+        guest_sg_init(&d->tx_ring.sg, mem, 1) || guest_sg_init(&d->rx_ring.sg, mem, 1))
+        return -ENOMEM;
+    return 0;
+}
+
+static void lists_fini(struct rtl8139 *d)
+{
+    guest_sg_fini(&d->tx_sg);
+    guest_sg_fini(&d->rx_sg);
+    guest_sg_fini(&d->tx_ring.sg);
+    guest_sg_fini(&d->rx_ring.sg);
+}
+
 static void destroy(void *opaque)
 {
     struct rtl8139 *d = opaque;
@@ -452,8 +452,7 @@ static void destroy(void *opaque)
     timer_cancel(&d->timer);
     timer_cancel(&d->starve_timer);
     loop_defer_cancel(d->env.loop, &d->work);
-    guest_sg_fini(&d->tx_sg);
-    guest_sg_fini(&d->rx_sg);
+    lists_fini(d);
     free(d);
 }
 
@@ -483,10 +482,7 @@ static int state_create(struct rtl8139 *d, const struct rtl8139_config *config)
     if (!d->s || !d->eeprom)
         return -ENOMEM;
     eeprom_power_on(d->eeprom, config->mac);
-    if (guest_sg_init(&d->tx_sg, d->env.mem, TX_PIECES) ||
-        guest_sg_init(&d->rx_sg, d->env.mem, RX_PIECES))
-        return -ENOMEM;
-    return 0;
+    return lists_init(d);
 }
 
 int rtl8139_create(struct rtl8139 **out, const struct dm_env *env,
@@ -510,8 +506,7 @@ int rtl8139_create(struct rtl8139 **out, const struct dm_env *env,
     if (!rc)
         rc = device_register(env->devices, &device_ops, d);
     if (rc) {
-        guest_sg_fini(&d->tx_sg);
-        guest_sg_fini(&d->rx_sg);
+        lists_fini(d);
         if (!d->fn.bus)
             free(d); /* a bus that knows the function outlives us: this happens at start-up only */
         return rc;

@@ -124,6 +124,13 @@ struct cplus_desc {
     uint64_t buffer;
 };
 
+/* The page of descriptors that is worked on, mapped from the first one of a batch on. */
+struct ring_page {
+    struct guest_sg sg; /* that page, or empty */
+    uint64_t at;
+    bool written;
+};
+
 /* ---- state ------------------------------------------------------------------------------------
  */
 
@@ -172,7 +179,14 @@ struct rtl8139_state {
 /* Headers in a copy, a tag and the rest before it; padding. */
 #define TX_IOV (TX_PIECES + 4)
 
-#define RX_PIECES 8u
+struct tx_frame {
+    struct cplus_desc desc[CPLUS_RING];
+    unsigned count, next;
+    size_t len;
+};
+
+/* A buffer below 64 KiB is in two pieces; the C mode ring may wrap between two such. */
+#define RX_PIECES 4u
 /* The first bytes of a frame come into a buffer of ours: the filter looks at them before the guest
  * sees them. All headers fit. */
 #define RX_HEAD 144u
@@ -202,6 +216,10 @@ struct rtl8139 {
     unsigned tx_budget;
     unsigned tx_turns; /* since the driver's last kick */
     struct guest_sg tx_sg, rx_sg;
+    struct ring_page tx_ring, rx_ring;
+    /* Of the frame that is being sent; too long to be cleared on the stack for each. */
+    struct tx_frame tx;
+    struct iovec tx_iov[TX_IOV], padded[TX_IOV + 1];
     struct fcs_table fcs;
     uint8_t bounce[RX_FRAME_MAX]; /* a frame in loopback, or one that moves */
 };
@@ -227,8 +245,17 @@ void rtl8139_timer_update(struct rtl8139 *d);
 uint32_t rtl8139_tctr(const struct rtl8139 *d);
 /* Writes the counters when DTCCR asks for it and the bus can be had. */
 void rtl8139_dump_tally(struct rtl8139 *d);
+
+/* ---- rtl8139_ring.c ---------------------------------------------------------------------------
+ */
+
 /* The descriptor at `index`, with OWN looked at before the rest. 0, or -EFAULT. */
-int rtl8139_fetch(struct rtl8139 *d, struct cplus_desc *desc, uint64_t ring, unsigned index);
+int rtl8139_fetch(struct ring_page *page, struct cplus_desc *desc, uint64_t ring, unsigned index);
+/* Dword 0 or 1 of a descriptor, after all that has been written before. 0, or -EFAULT. */
+int rtl8139_store(struct ring_page *page, const struct cplus_desc *desc, unsigned dword,
+                  uint32_t value);
+/* The batch is over: nothing stays mapped on its account. */
+void rtl8139_ring_release(struct ring_page *page);
 static inline unsigned rtl8139_next(const struct cplus_desc *desc, unsigned index)
 {
     return desc->dw0 & DESC_EOR ? 0 : (index + 1) % CPLUS_RING;

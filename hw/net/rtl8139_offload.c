@@ -19,6 +19,7 @@ enum {
     DESC_IPCS = 1 << 18,
     DESC_UDPCS = 1 << 17,
     DESC_TCPCS = 1 << 16,
+    DESC_WORK = DESC_LGSEN | DESC_IPCS | DESC_UDPCS | DESC_TCPCS,
     DESC_TAGC = 1 << 17, /* dword 1; the tag below it has its bytes in the order of the wire */
 
     /* Below this, headers outweigh the data: no stack asks for it. */
@@ -63,7 +64,7 @@ struct tx_job {
 static int put_out(struct tx_job *j, uint8_t *headers, size_t have, size_t from, size_t len,
                    struct net_offload *todo)
 {
-    struct iovec out[TX_IOV];
+    struct iovec *out = j->d->tx_iov;
     int n = 0;
 
     if (j->tagged) {
@@ -218,29 +219,35 @@ static int large_send(struct tx_job *j, unsigned ring, unsigned mss)
 /* ---- both directions --------------------------------------------------------------------------
  */
 
+static int send_worked_on(struct tx_job *j, unsigned ring, const struct cplus_desc *first)
+{
+    uint32_t flags = first->dw0;
+
+    put_be16(j->tag, ETH_P_8021Q);
+    memcpy(j->tag + 2, &first->dw1, 2);
+    j->have = iov_read(j->iov, j->count, 0, j->headers,
+                       j->len < sizeof(j->headers) ? j->len : sizeof(j->headers));
+    if (!(flags & DESC_WORK) || !ipv4_parse(&j->ip, j->headers, j->have, j->len))
+        return put_out_whole(j, j->len, NULL);
+    if (!(flags & DESC_LGSEN))
+        return send_checksummed(j, flags);
+    if (!j->ip.payload)
+        return put_out_whole(j, j->len, NULL);
+    return large_send(j, ring, flags >> DESC_MSS_SHIFT & DESC_MSS_MASK);
+}
+
 int rtl8139_offload_send(struct rtl8139 *d, unsigned ring, const struct cplus_desc *first,
                          const struct iovec *iov, int count, size_t len)
 {
-    struct tx_job j = {.d = d, .iov = iov, .count = count, .len = len};
-    uint32_t flags = first->dw0;
-    bool sums = flags & (DESC_LGSEN | DESC_IPCS | DESC_UDPCS | DESC_TCPCS);
+    bool tagged = (first->dw1 & DESC_TAGC) && len > VLAN_AT;
+    struct tx_job j;
 
     if (len == 0)
         return 0;
-    j.tagged = (first->dw1 & DESC_TAGC) && len > VLAN_AT;
-    if (!sums && !j.tagged)
+    if (!(first->dw0 & DESC_WORK) && !tagged)
         return rtl8139_wire(d, iov, count, len, NULL);
-
-    put_be16(j.tag, ETH_P_8021Q);
-    memcpy(j.tag + 2, &first->dw1, 2);
-    j.have = iov_read(iov, count, 0, j.headers, len < sizeof(j.headers) ? len : sizeof(j.headers));
-    if (!sums || !ipv4_parse(&j.ip, j.headers, j.have, len))
-        return put_out_whole(&j, len, NULL);
-    if (!(flags & DESC_LGSEN))
-        return send_checksummed(&j, flags);
-    if (!j.ip.payload)
-        return put_out_whole(&j, len, NULL);
-    return large_send(&j, ring, flags >> DESC_MSS_SHIFT & DESC_MSS_MASK);
+    j = (struct tx_job){.d = d, .iov = iov, .count = count, .len = len, .tagged = tagged};
+    return send_worked_on(&j, ring, first);
 }
 
 uint32_t rtl8139_offload_receive(const uint8_t *headers, const struct iovec *iov, int count,

@@ -128,7 +128,7 @@ static int open_descriptor(struct rtl8139 *d, struct slot *slot)
     const struct rtl8139_state *s = d->s;
     uint64_t base = (uint64_t)s->rdsar[1] << 32 | s->rdsar[0];
     size_t size;
-    int rc = rtl8139_fetch(d, &slot->desc, base, s->rx_index);
+    int rc = rtl8139_fetch(&d->rx_ring, &slot->desc, base, s->rx_index);
 
     if (rc)
         return rc;
@@ -153,12 +153,10 @@ static int close_descriptor(struct rtl8139 *d, const struct slot *slot, size_t l
 {
     uint32_t dw0 =
         (slot->desc.dw0 & DESC_EOR) | DESC_FS | DESC_LS | status | (uint32_t)(len + ETH_FCS_LEN);
+    int rc = rtl8139_store(&d->rx_ring, &slot->desc, 1, dw1);
 
-    int rc = guestmem_write(d->env.mem, slot->desc.at + 4, &dw1, sizeof(dw1));
-
-    __atomic_thread_fence(__ATOMIC_RELEASE);
     if (!rc)
-        rc = guestmem_write(d->env.mem, slot->desc.at, &dw0, sizeof(dw0));
+        rc = rtl8139_store(&d->rx_ring, &slot->desc, 0, dw0);
     if (!rc)
         d->s->rx_index = (uint8_t)rtl8139_next(&slot->desc, d->s->rx_index);
     return rc;
@@ -243,11 +241,10 @@ static uint32_t strip_tag(struct rtl8139 *d, const struct slot *slot, struct fra
 static void finish(struct rtl8139 *d, const struct slot *slot, struct frame *f)
 {
     struct rtl8139_state *s = d->s;
-    struct iovec whole[RX_IOV];
+    const struct iovec *iov = d->rx_sg.iov;
+    int n = (int)d->rx_sg.niov;
     uint32_t status, checks = 0, dw1 = 0;
     uint8_t fcs[ETH_FCS_LEN];
-    size_t head;
-    int n = 1;
 
     if (f->len < ETH_ZLEN) {
         memset(f->head + f->len, 0, ETH_ZLEN - f->len);
@@ -263,15 +260,11 @@ static void finish(struct rtl8139 *d, const struct slot *slot, struct frame *f)
     if (slot->cplus && (s->cpcr & CPCR_RXVLAN) && get_be16(f->head + VLAN_AT) == ETH_P_8021Q)
         dw1 = strip_tag(d, slot, f);
 
-    head = f->len < RX_HEAD ? f->len : RX_HEAD;
-    whole[0] = (struct iovec){f->head, head};
-    n += iov_slice(whole + 1, RX_PIECES, d->rx_sg.iov, (int)d->rx_sg.niov, slot->frame + head,
-                   f->len - head);
-    put_le32(fcs, fcs_of(&d->fcs, whole, n, f->len));
-    iov_write(d->rx_sg.iov, (int)d->rx_sg.niov, slot->frame, f->head, head);
-    iov_write(d->rx_sg.iov, (int)d->rx_sg.niov, slot->frame + f->len, fcs, sizeof(fcs));
+    iov_write(iov, n, slot->frame, f->head, f->len < RX_HEAD ? f->len : RX_HEAD);
+    put_le32(fcs, fcs_of(&d->fcs, iov, n, slot->frame, f->len));
+    iov_write(iov, n, slot->frame + f->len, fcs, sizeof(fcs));
     if (slot->cplus && (s->cpcr & CPCR_RXCHKSUM))
-        checks = rtl8139_offload_receive(f->head, whole, n, f->len);
+        checks = rtl8139_offload_receive(f->head, iov, n, f->len);
     if (!slot->cplus) {
         close_ring(d, f->len, status);
     } else if (close_descriptor(d, slot, f->len, descriptor_status(status) | checks, dw1)) {
@@ -332,6 +325,7 @@ void rtl8139_receive(struct rtl8139 *d)
             d->s->isr |= INT_RXOVW;
         }
     }
+    rtl8139_ring_release(&d->rx_ring);
 }
 
 void rtl8139_receive_looped(struct rtl8139 *d, size_t len)
@@ -356,6 +350,7 @@ void rtl8139_receive_looped(struct rtl8139 *d, size_t len)
         rtl8139_bus_error(d);
     }
     guest_sg_release(&d->rx_sg, rc == 0);
+    rtl8139_ring_release(&d->rx_ring);
 }
 
 void rtl8139_discard(struct rtl8139 *d)
@@ -371,9 +366,12 @@ void rtl8139_unstarve(struct rtl8139 *d)
 {
     struct cplus_desc desc;
     uint64_t base = (uint64_t)d->s->rdsar[1] << 32 | d->s->rdsar[0];
-    bool cplus = d->s->cpcr & CPCR_CPRX;
+    bool cplus = d->s->cpcr & CPCR_CPRX, none;
 
-    if (cplus && rtl8139_fetch(d, &desc, base, d->s->rx_index) == 0 && !(desc.dw0 & DESC_OWN))
+    none = cplus && rtl8139_fetch(&d->rx_ring, &desc, base, d->s->rx_index) == 0 &&
+           !(desc.dw0 & DESC_OWN);
+    rtl8139_ring_release(&d->rx_ring);
+    if (none)
         return;
     d->rx_starved = false;
     timer_cancel(&d->starve_timer);

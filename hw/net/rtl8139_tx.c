@@ -53,13 +53,12 @@ static void loop_back(struct rtl8139 *d, const struct iovec *iov, int count, siz
 int rtl8139_wire(struct rtl8139 *d, const struct iovec *iov, int count, size_t len,
                  const struct net_offload *todo)
 {
-    struct iovec padded[TX_IOV + 1];
     int rc;
 
     if (len < ETH_ZLEN) {
-        memcpy(padded, iov, (size_t)count * sizeof(*iov));
-        padded[count++] = (struct iovec){(void *)zeros, ETH_ZLEN - len};
-        iov = padded;
+        memcpy(d->padded, iov, (size_t)count * sizeof(*iov));
+        d->padded[count++] = (struct iovec){(void *)zeros, ETH_ZLEN - len};
+        iov = d->padded;
         len = ETH_ZLEN;
     }
     if (d->tx_budget)
@@ -118,12 +117,6 @@ static bool c_mode_frame(struct rtl8139 *d)
 
 enum gathered { FRAME, NOTHING, BAD_FRAME, BAD_MEMORY };
 
-struct tx_frame {
-    struct cplus_desc desc[CPLUS_RING];
-    unsigned count, next;
-    size_t len;
-};
-
 static uint8_t poll_bit(unsigned ring)
 {
     return ring == RING_HIGH ? TPPOLL_HPQ : TPPOLL_NPQ;
@@ -136,8 +129,9 @@ static uint64_t ring_base(const struct rtl8139_state *s, unsigned ring)
     return (uint64_t)base[1] << 32 | base[0];
 }
 
-static enum gathered gather(struct rtl8139 *d, unsigned ring, struct tx_frame *f)
+static enum gathered gather(struct rtl8139 *d, unsigned ring)
 {
+    struct tx_frame *f = &d->tx;
     unsigned first = d->s->ring_index[ring];
     uint64_t base = ring_base(d->s, ring);
 
@@ -148,7 +142,7 @@ static enum gathered gather(struct rtl8139 *d, unsigned ring, struct tx_frame *f
         struct cplus_desc *desc = &f->desc[f->count];
         size_t len;
 
-        if (rtl8139_fetch(d, desc, base, f->next))
+        if (rtl8139_fetch(&d->tx_ring, desc, base, f->next))
             return BAD_MEMORY;
         if (!(desc->dw0 & DESC_OWN))
             return NOTHING;
@@ -166,8 +160,9 @@ static enum gathered gather(struct rtl8139 *d, unsigned ring, struct tx_frame *f
     return BAD_FRAME;
 }
 
-static void give_back(struct rtl8139 *d, unsigned ring, const struct tx_frame *f, bool sent)
+static void give_back(struct rtl8139 *d, unsigned ring, bool sent)
 {
+    const struct tx_frame *f = &d->tx;
     struct rtl8139_state *s = d->s;
 
     for (unsigned i = 0; i < f->count; i++) {
@@ -175,8 +170,7 @@ static void give_back(struct rtl8139 *d, unsigned ring, const struct tx_frame *f
 
         if (!sent)
             dw0 |= DESC_TX_TES;
-        __atomic_thread_fence(__ATOMIC_RELEASE);
-        if (guestmem_write(d->env.mem, f->desc[i].at, &dw0, sizeof(dw0))) {
+        if (rtl8139_store(&d->tx_ring, &f->desc[i], 0, dw0)) {
             rtl8139_bus_error(d);
             return;
         }
@@ -193,12 +187,12 @@ static void give_back(struct rtl8139 *d, unsigned ring, const struct tx_frame *f
 /* Returns whether there may be another one. */
 static bool cplus_frame(struct rtl8139 *d, unsigned ring)
 {
-    struct tx_frame f;
-    enum gathered what = gather(d, ring, &f);
+    const struct tx_frame *f = &d->tx;
+    enum gathered what = gather(d, ring);
     int rc = -EINVAL;
 
     if (what == FRAME)
-        rc = rtl8139_offload_send(d, ring, &f.desc[0], d->tx_sg.iov, (int)d->tx_sg.niov, f.len);
+        rc = rtl8139_offload_send(d, ring, &f->desc[0], d->tx_sg.iov, (int)d->tx_sg.niov, f->len);
     guest_sg_release(&d->tx_sg, false);
     switch (what) {
     case NOTHING:
@@ -213,8 +207,8 @@ static bool cplus_frame(struct rtl8139 *d, unsigned ring)
     }
     if (rc == -EAGAIN)
         return false;
-    d->tx_budget -= f.count < d->tx_budget ? f.count : d->tx_budget;
-    give_back(d, ring, &f, rc != -EINVAL);
+    d->tx_budget -= f->count < d->tx_budget ? f->count : d->tx_budget;
+    give_back(d, ring, rc != -EINVAL);
     return true;
 }
 
@@ -243,6 +237,7 @@ void rtl8139_transmit(struct rtl8139 *d)
     if (d->s->cpcr & CPCR_CPTX) {
         cplus_queue(d, RING_HIGH);
         cplus_queue(d, RING_NORMAL);
+        rtl8139_ring_release(&d->tx_ring);
     } else {
         while (may_transmit(d) && d->tx_budget && c_mode_frame(d))
             ;
