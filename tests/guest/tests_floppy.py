@@ -22,7 +22,7 @@ def test_floppy_boot(case):
     case.note("loader: " + said.group(0).decode())
     guest.expect(re.compile(rb"boot: ?"), 60)
     guest.type("nosuch")
-    guest.expect(re.compile(rb"Could not find kernel image: nosuch"), 60)
+    guest.expect(re.compile(rb"Loading nosuch... failed: No such file"), 60)
     case.note("it has read its configuration and looks for files")
 
 
