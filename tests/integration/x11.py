@@ -179,7 +179,8 @@ class Server:
         if not image:
             return 0, 0, []
         one = image.contents
-        data = ctypes.string_at(one.data, one.bytes_per_line * one.height)
+        data = bytearray(ctypes.string_at(one.data, one.bytes_per_line * one.height))
+        data[3::4] = bytes(len(data) // 4)  # whatever the server keeps there
         rows = [data[y * one.bytes_per_line:y * one.bytes_per_line + 4 * one.width]
                 for y in range(one.height)]
         size = one.width, one.height
