@@ -313,7 +313,7 @@ static void release_keys(void *opaque)
     free(held);
 }
 
-void control_fini(struct dm *dm)
+void control_release_keys(struct dm *dm)
 {
     while (dm->held_keys)
         release_keys(dm->held_keys);

@@ -152,8 +152,8 @@ void crash_fini(void);
 
 /* What QMP asks of the machine; its opaque is the struct dm. */
 extern const struct qmp_ops control_ops;
-/* Lets go of keys that are held; before the input hub goes. */
-void control_fini(struct dm *dm);
+/* Lets go of the keys that send-key holds: before the state is saved, before the input hub goes. */
+void control_release_keys(struct dm *dm);
 
 /* ---- seal.c --------------------------------------------------------------------------------- */
 

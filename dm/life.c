@@ -175,6 +175,7 @@ static void work_done(void *opaque)
 /* No request of the guest is looked at from here on; what is in flight goes on. */
 static void halt(struct dm *dm, enum qmp_run_state state)
 {
+    control_release_keys(dm);
     ioreq_stop(dm->ioreq);
     machine_pv_set_running(dm->pv, false);
     machine_set_running(dm->machine, false);

@@ -400,6 +400,45 @@ int savefile_decode(struct arena *arena, const void *buf, size_t len, char err[S
     return rc;
 }
 
+/* NULL when there is no such type. */
+static const char *type_name(unsigned type)
+{
+    switch (type) {
+    case STATE_U8:
+        return "u8";
+    case STATE_U16:
+        return "u16";
+    case STATE_U32:
+        return "u32";
+    case STATE_U64:
+        return "u64";
+    case STATE_BOOL:
+        return "bool";
+    }
+    return NULL;
+}
+
+/* name type = value, or name type[count] = the values up to the last that is not zero */
+static void print_field(struct reader *r, const struct field_head *fh, FILE *out)
+{
+    size_t bytes = state_type_size((enum state_type)fh->type);
+
+    fprintf(out, "    %s %s", fh->name, type_name(fh->type));
+    if (fh->count != 1)
+        fprintf(out, "[%u]", fh->count);
+    fputs(" =", out);
+    for (uint32_t i = 0; i < fh->stored && !r->failed; i++) {
+        if (i && i % 32 == 0)
+            fprintf(out, "\n       ");
+        fprintf(out, " %lx", (unsigned long)take_int(r, bytes));
+    }
+    if (fh->stored == 0 && fh->count == 1)
+        fputs(" 0", out);
+    else if (fh->stored < fh->count)
+        fprintf(out, " (then %u zeros)", fh->count - fh->stored);
+    fputc('\n', out);
+}
+
 int savefile_print(const void *buf, size_t len, FILE *out, char err[SAVEFILE_ERROR_MAX])
 {
     struct reader r;
@@ -417,25 +456,13 @@ int savefile_print(const void *buf, size_t len, FILE *out, char err[SAVEFILE_ERR
             fprintf(out, "%s: %s version %u\n", h.name, h.kind, h.version);
         for (unsigned f = 0; f < h.nfields && !r.failed; f++) {
             struct field_head fh;
-            size_t bytes;
 
             take_field_head(&r, &fh);
-            bytes = state_type_size((enum state_type)fh.type);
-            if (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8)
-                return fail(err, -EINVAL, "%s.%s: unknown type %u", h.name, fh.name, fh.type);
             if (r.failed)
                 break;
-            fprintf(out, "    %s =", fh.name);
-            for (uint32_t i = 0; i < fh.stored && !r.failed; i++) {
-                if (i && i % 32 == 0)
-                    fprintf(out, "\n       ");
-                fprintf(out, " %lx", (unsigned long)take_int(&r, bytes));
-            }
-            if (fh.stored == 0 && fh.count == 1)
-                fputs(" 0", out);
-            else if (fh.stored < fh.count)
-                fprintf(out, " (then %u zeros)", fh.count - fh.stored);
-            fputc('\n', out);
+            if (!type_name(fh.type))
+                return fail(err, -EINVAL, "%s.%s: unknown type %u", h.name, fh.name, fh.type);
+            print_field(&r, &fh, out);
         }
         if (r.failed)
             return fail(err, -EINVAL, "the saved state is cut off");

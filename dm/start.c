@@ -64,7 +64,7 @@ static void services_down(struct dm *dm)
     block_servers_destroy(dm->servers);
     if (dm->qmp)
         qmp_destroy(dm->qmp);
-    control_fini(dm);
+    control_release_keys(dm);
     if (dm->input)
         input_destroy(dm->input);
     arena_destroy(dm->env.arena);
