@@ -13,12 +13,14 @@
 struct ctl {
     unsigned domid;
     const char *socket; /* --socket, or NULL: those of the domain */
+    int pid;            /* --pid, or 0: that of the domain */
 };
 
 /* A subcommand gets what follows the domain's number, as many words as its row says. Returns 0, or
  * -errno after saying why with ctl_fail(). */
 typedef int ctl_run(const struct ctl *ctl, char **argument);
 
+ctl_run ctl_audit;      /* audit.c */
 ctl_run ctl_screenshot; /* screenshot.c */
 ctl_run ctl_status;     /* status.c */
 

@@ -15,6 +15,8 @@ static const struct command {
     int count; /* of those arguments */
     ctl_run *run;
 } commands[] = {
+    {"audit", "", "what its device model may and may not do; 1 when something does not hold", 0,
+     ctl_audit},
     {"screenshot", " FILE", "the guest's screen, as PNG or (FILE.ppm) as PPM", 1, ctl_screenshot},
     {"status", "", "whether it runs, its VNC server, its disks", 0, ctl_status},
 };
@@ -35,7 +37,7 @@ int ctl_fail(int error, const char *format, ...)
 
 static void usage(FILE *to)
 {
-    fputs("usage: slimdm-ctl [--socket PATH] COMMAND DOMID [FILE]\n", to);
+    fputs("usage: slimdm-ctl [--socket PATH] [--pid PID] COMMAND DOMID [FILE]\n", to);
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(to, "  %s DOMID%s: %s\n", commands[i].name, commands[i].arguments,
                 commands[i].help);
@@ -87,9 +89,13 @@ int main(int argc, char **argv)
         puts("slimdm-ctl " SLIMDM_VERSION);
         return 0;
     }
-    if (argc > 2 && strcmp(argv[1], "--socket") == 0) {
-        ctl.socket = argv[2];
-        at = 3;
+    for (; at + 1 < argc; at += 2) {
+        if (strcmp(argv[at], "--socket") == 0)
+            ctl.socket = argv[at + 1];
+        else if (strcmp(argv[at], "--pid") == 0)
+            ctl.pid = atoi(argv[at + 1]);
+        else
+            break;
     }
     if (at >= argc || argv[at][0] == '-') {
         usage(stderr);

@@ -51,7 +51,7 @@ void inherited_close(const struct inherited *inherited, const struct config *con
     for (int fd = FIRST; fd < INHERITED_END; fd++) {
         if (!(inherited->open[fd / 64] >> fd % 64 & 1) || named(config, fd))
             continue;
-        log_info("descriptor %d is inherited, and no option names it: closed", fd);
+        log_debug("descriptor %d is inherited, and no option names it: closed", fd);
         close(fd);
     }
 }

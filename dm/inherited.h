@@ -16,7 +16,7 @@ struct inherited {
 
 /* Before anything is opened. */
 void inherited_note(struct inherited *inherited);
-/* Once everything is open: closes those that no option names, with a line in the log for each. */
+/* Once everything is open: closes those that no option names (SLIMDM_LOG=debug tells which). */
 void inherited_close(const struct inherited *inherited, const struct config *config);
 
 #endif

@@ -324,7 +324,7 @@ static int allow_by_argument(scmp_filter_ctx ctx)
     /* Asking for a limit of our own, not setting one. */
     if (!rc)
         rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
-                              SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, 0), SCMP_A2(SCMP_CMP_EQ, 0));
+                              SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, 0), SCMP_A2(SCMP_CMP_EQ, 0, 0));
     return rc;
 }
 
