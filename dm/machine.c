@@ -327,7 +327,7 @@ void machine_destroy(struct machine *m)
     if (!m)
         return;
     machine_nics_destroy(m->nics);
-    free(m->vga_rom);
+    optrom_free(&m->vga_rom);
     free(m);
 }
 

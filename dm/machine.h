@@ -4,6 +4,7 @@
 #define DM_MACHINE_H
 
 #include "dm/dm.h"
+#include "firmware/optrom.h"
 
 struct machine {
     struct pci_bus *pci;
@@ -12,7 +13,7 @@ struct machine {
     struct ide *ide;
     struct fdc *fdc;         /* NULL without a floppy drive */
     struct display *display; /* the adapter's screen; NULL with vga=none */
-    uint8_t *vga_rom;
+    struct optrom vga_rom;
     struct machine_nics *nics; /* NULL without any */
 };
 

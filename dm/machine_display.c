@@ -35,18 +35,17 @@ static int load_rom(struct dm *dm, const struct config_pci *slot, struct pci_rom
         .device = cirrus ? 0x00b8 : 0x1111,
         .max_size = ROM_BAR_MAX,
     };
-    struct optrom image = {0};
+    struct optrom *file = &dm->machine->vga_rom;
     int rc;
 
     if (slot->romfile && !slot->romfile[0])
         return 0; /* none is wanted */
     if (slot->romfile)
         query.names = &slot->romfile;
-    rc = optrom_load(&image, &query);
+    rc = optrom_load(file, &query);
     if (rc)
         return rc;
-    dm->machine->vga_rom = image.image;
-    *rom = (struct pci_rom){image.image, image.size};
+    *rom = (struct pci_rom){.size = file->size, .fd = file->fd, .file_size = file->file_size};
     return 0;
 }
 

@@ -28,7 +28,7 @@ struct nic {
     struct net *link;
     uint8_t mac[6];
     char name[48];
-    uint8_t *rom; /* of its own, or NULL */
+    struct optrom rom; /* of its own, if it has one */
 };
 
 struct nics_state {
@@ -69,25 +69,19 @@ static int load_rom(struct dm *dm, const char *const *names, unsigned count, str
 
 /* Finds the card's ROM; *rom is empty when it has none. */
 static int find_rom(struct dm *dm, struct machine_nics *nics, struct nic *nic, const char *romfile,
-                    struct optrom *rom)
+                    struct pci_rom *rom)
 {
-    int rc;
+    const struct optrom *file = romfile ? &nic->rom : &nics->rom;
+    int rc = 0;
 
-    *rom = (struct optrom){0};
     if (romfile && !romfile[0])
         return 0;
-    if (romfile) {
-        rc = load_rom(dm, &romfile, 1, rom);
-        nic->rom = rom->image;
-        return rc;
-    }
-    if (!nics->rom.image) {
+    if (romfile)
+        rc = load_rom(dm, &romfile, 1, &nic->rom);
+    else if (!nics->rom.size)
         rc = load_rom(dm, optrom_rtl8139, 2, &nics->rom);
-        if (rc)
-            return rc;
-    }
-    *rom = nics->rom;
-    return 0;
+    *rom = (struct pci_rom){.size = file->size, .fd = file->fd, .file_size = file->file_size};
+    return rc;
 }
 
 /* ---- making --------------------------------------------------------------------------------- */
@@ -107,7 +101,6 @@ static int make_nic(struct dm *dm, struct machine_nics *nics, unsigned index)
     const struct config_pci *slot = c->pci >= 0 ? &dm->config->pci[c->pci] : NULL;
     struct nic *nic = &nics->nic[index];
     struct rtl8139_config chip = {.index = index};
-    struct optrom rom;
     int rc;
 
     nic->link = backends_nic_link(dm, index);
@@ -118,12 +111,10 @@ static int make_nic(struct dm *dm, struct machine_nics *nics, unsigned index)
         snprintf(nic->name, sizeof(nic->name), "%.32s.%u", c->model, index);
     if (!slot || !slot->built)
         return 0;
-    rc = find_rom(dm, nics, nic, slot->romfile, &rom);
+    rc = find_rom(dm, nics, nic, slot->romfile, &chip.rom);
     if (rc)
         return rc;
     chip.devfn = PCI_DEVFN(slot->slot, slot->function);
-    chip.rom = rom.image;
-    chip.rom_size = rom.size;
     chip.net = nic->link;
     memcpy(chip.mac, nic->mac, sizeof(chip.mac));
     rc = rtl8139_create(&nic->chip, &dm->env, &chip);
@@ -175,7 +166,7 @@ void machine_nics_destroy(struct machine_nics *nics)
     if (!nics)
         return;
     for (unsigned i = 0; i < CONFIG_NIC_MAX; i++)
-        free(nics->nic[i].rom);
+        optrom_free(&nics->nic[i].rom);
     optrom_free(&nics->rom);
     free(nics);
 }

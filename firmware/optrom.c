@@ -211,42 +211,50 @@ static int read_all(int fd, uint8_t *to, size_t size)
     return 0;
 }
 
-/* The content of an open file into rom->image; on failure the reason is in why. */
-static int read_rom(struct optrom *rom, size_t *file_size, int fd, uint32_t max_size, char *why,
-                    size_t why_size)
+/* Reads and checks the content; on failure the reason is in why. */
+static int check_content(const struct optrom *rom, const struct optrom_query *query, char *why,
+                         size_t why_size)
 {
-    struct stat st;
-    uint32_t size = LEAST_SIZE;
+    uint8_t *image = malloc(rom->size);
+    int err;
 
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        snprintf(why, why_size, "is not a regular file");
-        return -EINVAL;
-    }
-    if (st.st_size > (off_t)max_size) {
-        snprintf(why, why_size, "%lld bytes are too many, at most %u fit", (long long)st.st_size,
-                 max_size);
-        return -EFBIG;
-    }
-    while (size < st.st_size)
-        size <<= 1;
-    rom->image = malloc(size);
-    if (!rom->image) {
+    if (!image) {
         snprintf(why, why_size, "no memory for it");
         return -ENOMEM;
     }
-    rom->size = size;
-    *file_size = (size_t)st.st_size;
-    memset(rom->image, 0xff, size);
-    int err = read_all(fd, rom->image, *file_size);
+    err = read_all(rom->fd, image, rom->file_size);
     if (err)
         snprintf(why, why_size, "cannot be read: %s", strerror(-err));
+    else
+        err = optrom_check(image, rom->file_size, query->vendor, query->device, why, why_size);
+    free(image);
     return err;
+}
+
+/* Fills in rom for its descriptor; on failure the reason is in why. */
+static int look_at(struct optrom *rom, const struct optrom_query *query, char *why, size_t why_size)
+{
+    struct stat st;
+
+    if (fstat(rom->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        snprintf(why, why_size, "is not a regular file");
+        return -EINVAL;
+    }
+    if (st.st_size > (off_t)query->max_size) {
+        snprintf(why, why_size, "%lld bytes are too many, at most %u fit", (long long)st.st_size,
+                 query->max_size);
+        return -EFBIG;
+    }
+    rom->file_size = (uint32_t)st.st_size;
+    rom->size = LEAST_SIZE;
+    while (rom->size < rom->file_size)
+        rom->size <<= 1;
+    return check_content(rom, query, why, why_size);
 }
 
 int optrom_load(struct optrom *rom, const struct optrom_query *query)
 {
     char path[PATH_MAX] = "", why[160];
-    size_t file_size = 0;
 
     *rom = (struct optrom){0};
     int fd = open_first(query, path, sizeof(path));
@@ -258,19 +266,19 @@ int optrom_load(struct optrom *rom, const struct optrom_query *query)
         log_error("option ROM %s: cannot be opened: %s", path, strerror(-fd));
         return fd;
     }
-    int err = read_rom(rom, &file_size, fd, query->max_size, why, sizeof(why));
-    close(fd);
-    if (!err)
-        err = optrom_check(rom->image, file_size, query->vendor, query->device, why, sizeof(why));
+    rom->fd = fd;
+    int err = look_at(rom, query, why, sizeof(why));
     if (err) {
         log_error("option ROM %s: %s", path, why);
-        optrom_free(rom);
+        close(fd);
+        *rom = (struct optrom){0};
     }
     return err;
 }
 
 void optrom_free(struct optrom *rom)
 {
-    free(rom->image);
+    if (rom->size)
+        close(rom->fd);
     *rom = (struct optrom){0};
 }

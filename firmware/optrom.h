@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Option ROMs: files on the host (SeaBIOS's VGA BIOSes, iPXE's network boot ROMs) that a PCI
- * function offers in its expansion ROM BAR. Read before the seal; the content is not trusted.
+ * function offers in its expansion ROM BAR. Opened and checked before the seal.
+ *
+ * What stays is the descriptor: the guest's firmware reads the ROM once, and a copy of iPXE's would
+ * be 256 KiB of memory for each guest. A mapping would share the page cache as well, but kill the
+ * process when somebody makes the file shorter, where a read just comes back short. A file that is
+ * replaced, as package managers do it, stays as it was. One that is written over may say anything
+ * by then: nothing here trusts its content after the check, and the guest is told what the host
+ * has.
  */
 #ifndef FIRMWARE_OPTROM_H
 #define FIRMWARE_OPTROM_H
@@ -22,12 +29,13 @@ struct optrom_query {
 };
 
 struct optrom {
-    uint8_t *image; /* `size` bytes, owned; the file, then ones */
-    uint32_t size;  /* a power of two from 2048 to max_size */
+    uint32_t size; /* of the BAR: a power of two from 2048 to max_size; 0: none, nothing is open */
+    int fd;        /* owned; for reading, close on exec */
+    uint32_t file_size; /* bytes, at most `size` */
 };
 
 /*
- * Finds, reads and checks a ROM. 0, or -errno after one log_error() line that names the file and
+ * Finds, opens and checks a ROM. 0, or -errno after one log_error() line that names the file and
  * the reason: -ENOENT not found, -EFBIG too large, -EINVAL not a ROM for this function.
  */
 int optrom_load(struct optrom *rom, const struct optrom_query *query);

@@ -395,10 +395,9 @@ static int function_create(struct rtl8139 *d, const struct rtl8139_config *confi
     };
     d->fn.bar[0] = (struct pci_bar){.kind = PCI_BAR_IO, .size = BAR_SIZE, .region = region};
     d->fn.bar[1] = (struct pci_bar){.kind = PCI_BAR_MEM, .size = BAR_SIZE, .region = region};
-    if (config->rom_size) {
-        d->rom = (struct pci_rom){.image = config->rom, .size = config->rom_size};
+    d->rom = config->rom;
+    if (d->rom.size)
         pci_rom_attach(&d->fn, &d->rom);
-    }
     rc = pci_add(d->env.pci, &d->fn);
     if (rc)
         return rc;

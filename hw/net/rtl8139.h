@@ -4,16 +4,14 @@
 #define HW_NET_RTL8139_H
 
 #include "dm/env.h"
+#include "hw/pci/rom.h"
 #include "net/net.h"
 
 struct rtl8139_config {
     uint8_t devfn;
     unsigned index; /* which NIC of the machine; its state is called "nic<index>" */
     uint8_t mac[6];
-    /* Expansion ROM: `rom_size` bytes (a power of two, >= 2048), which must outlive the device;
-     * size 0: none. */
-    const uint8_t *rom;
-    uint32_t rom_size;
+    struct pci_rom rom; /* size 0: none */
     /* The link, the caller's, until rtl8139_unplug() or the end of the device list. NULL: there is
      * no cable. */
     struct net *net;

@@ -290,7 +290,7 @@ static void describe_function(struct cirrus *c, uint8_t devfn)
         (struct pci_bar){.kind = PCI_BAR_MEM,
                          .size = MMIO_SIZE,
                          .region = {.name = "cirrus registers", .ops = &mmio_ops, .dev = c}};
-    if (c->rom.image)
+    if (c->rom.size)
         pci_rom_attach(fn, &c->rom);
     c->linear = (struct io_region){.name = "cirrus frame buffer",
                                    .kind = IO_MEMORY,

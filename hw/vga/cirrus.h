@@ -20,7 +20,7 @@ struct cirrus;
 struct cirrus_config {
     uint8_t devfn;
     struct vram *vram;  /* VRAM_SIZE_MIN..CIRRUS_VRAM_MAX; must outlive the device */
-    struct pci_rom rom; /* the VGA BIOS; image NULL: no ROM BAR */
+    struct pci_rom rom; /* the VGA BIOS; size 0: no ROM BAR */
 };
 
 /*

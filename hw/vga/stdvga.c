@@ -218,7 +218,7 @@ static void describe_function(struct vga *vga, uint8_t devfn)
         (struct pci_bar){.kind = PCI_BAR_MEM,
                          .size = MMIO_SIZE,
                          .region = {.name = "vga registers", .ops = &mmio_ops, .dev = vga}};
-    if (vga->rom.image)
+    if (vga->rom.size)
         pci_rom_attach(fn, &vga->rom);
 }
 

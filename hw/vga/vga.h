@@ -17,7 +17,7 @@ struct vga_config {
     uint8_t devfn;
     struct vram *vram; /* must outlive the device */
 
-    struct pci_rom rom; /* the VGA BIOS; image NULL: no ROM BAR */
+    struct pci_rom rom; /* the VGA BIOS; size 0: no ROM BAR */
 
     /* Preferred resolution for the EDID block: 640 x 480 to 4095 x 4095; 0: 1280 x 800. */
     uint16_t edid_width, edid_height;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Option ROMs: images made here, byte by byte wrong; and the files of Debian where they are. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -225,19 +226,28 @@ static int files_teardown(void **state)
     return rmdir(folder);
 }
 
-static void test_load_pads_with_ones(void **state)
+static void test_load_leaves_the_file_open(void **state)
 {
     struct optrom rom;
+    uint8_t begin[2];
     char *message;
+    int fd;
 
     assert_int_equal(load(&rom, "good.rom", NULL, 65536, &message), 0);
     assert_int_equal(rom.size, 4096);
-    assert_int_equal(rom.image[0], 0x55);
-    for (unsigned i = 2560; i < 4096; i++)
-        assert_int_equal(rom.image[i], 0xff);
+    assert_int_equal(rom.file_size, 2560);
+    assert_int_equal(pread(rom.fd, begin, sizeof(begin), 0), sizeof(begin));
+    assert_memory_equal(begin, "\x55\xaa", sizeof(begin));
     assert_string_equal(message, "");
+    fd = rom.fd;
     optrom_free(&rom);
-    assert_null(rom.image);
+    assert_int_equal(rom.size, 0);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+    /* Once more, which must not close a descriptor that is somebody else's. */
+    assert_int_equal(dup2(STDOUT_FILENO, fd), fd);
+    optrom_free(&rom);
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    close(fd);
 }
 
 static void test_second_name_is_taken_when_the_first_is_missing(void **state)
@@ -285,7 +295,7 @@ static void test_failures_are_one_message(void **state)
     check_message(message, "good.rom", "2560 bytes");
     assert_int_equal(load(&rom, folder, NULL, 65536, &message), -EINVAL);
     check_message(message, folder, "regular file");
-    assert_null(rom.image);
+    assert_int_equal(rom.size, 0);
 }
 
 struct debian_rom {
@@ -328,7 +338,7 @@ int main(void)
         cmocka_unit_test(test_faults_are_named),
         cmocka_unit_test(test_truncated_at_every_length),
         cmocka_unit_test(test_data_structure_behind_the_image),
-        cmocka_unit_test(test_load_pads_with_ones),
+        cmocka_unit_test(test_load_leaves_the_file_open),
         cmocka_unit_test(test_second_name_is_taken_when_the_first_is_missing),
         cmocka_unit_test(test_path_instead_of_name),
         cmocka_unit_test(test_failures_are_one_message),

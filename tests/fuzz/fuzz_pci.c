@@ -110,7 +110,7 @@ static void create(void)
         struct io_region region = {.name = names[i], .ops = &probe_ops, .dev = probe};
 
         probe->told = PCI_UNMAPPED;
-        probe->rom = (struct pci_rom){image, sizeof(image)};
+        probe->rom = (struct pci_rom){.image = image, .size = sizeof(image)};
         probe->fn = (struct pci_function){
             .name = names[i],
             .devfn = devfns[i],

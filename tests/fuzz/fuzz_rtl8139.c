@@ -6,6 +6,7 @@
  * be; a turn's work is bounded; frames hold nothing of the host's memory.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dm/log.h"
@@ -335,6 +336,7 @@ static void prepare(void)
     if (nic && !net.attached) { /* unplugged by a state that somebody has tampered with */
         machine_fini(&fm.m);
         fakenet_fini(&net);
+        free(fm.power_on);
         nic = NULL;
     }
     if (!nic)

@@ -8,7 +8,7 @@ static uint8_t rom[4096] = {0x55, 0xaa, 8};
 
 int nicrig_setup(void **state)
 {
-    struct rtl8139_config config = {.devfn = NIC_DEVFN, .rom = rom, .rom_size = sizeof(rom)};
+    struct rtl8139_config config = {.devfn = NIC_DEVFN, .rom = {.image = rom, .size = sizeof(rom)}};
     struct machine *m = &rig.m;
 
     machine_init_pci(m);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The bus with functions made for the purpose: BARs, command register, INTx, unplug, restore. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "hw/pci/pci.h"
 #include "hw/pci/rom.h"
 #include "tests/harness/machine.h"
@@ -63,7 +65,7 @@ static void probe_describe(struct probe *p, const char *name, uint8_t devfn)
     memset(p, 0, sizeof(*p));
     memset(p->image, 0x77, sizeof(p->image));
     p->vram = PCI_UNMAPPED;
-    p->rom = (struct pci_rom){p->image, sizeof(p->image)};
+    p->rom = (struct pci_rom){.image = p->image, .size = sizeof(p->image)};
     p->fn = (struct pci_function){
         .name = name,
         .devfn = devfn,
@@ -245,6 +247,38 @@ static void test_rom(void **state)
         assert_int_equal(buffer[i], i < 16 ? 0x77 : 0xff);
     put(PCI_COMMAND, 2, 0);
     assert_int_equal(machine_read(&m, ROM_AT, 2), 0xffff);
+}
+
+/* A ROM in a file, which is shorter than the BAR, and which somebody cuts off and writes over. */
+static void test_rom_in_a_file(void **state)
+{
+    FILE *file = tmpfile();
+    uint8_t content[1000], buffer[2048];
+
+    assert_non_null(file);
+    memset(content, 0x33, sizeof(content));
+    assert_int_equal(pwrite(fileno(file), content, sizeof(content), 0), sizeof(content));
+    probe.rom.image = NULL;
+    probe.rom.fd = fileno(file);
+    probe.rom.file_size = sizeof(content);
+    put(PCI_ROM_ADDRESS, 4, ROM_AT | 1);
+    put(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    assert_int_equal(machine_read(&m, ROM_AT + 998, 4), 0xffff3333);
+    assert_int_equal(machine_read(&m, ROM_AT + 1000, 4), 0xffffffff);
+    io_read_string(m.env.io, IO_MEMORY, ROM_AT, 4, 1, buffer, 512);
+    for (unsigned i = 0; i < sizeof(buffer); i++)
+        assert_int_equal(buffer[i], i < sizeof(content) ? 0x33 : 0xff);
+
+    assert_int_equal(ftruncate(fileno(file), 500), 0);
+    assert_int_equal(machine_read(&m, ROM_AT + 498, 4), 0xffff3333);
+    assert_int_equal(machine_read(&m, ROM_AT + 996, 4), 0xffffffff);
+    /* Longer than it was: what was not there at first stays away. */
+    assert_int_equal(ftruncate(fileno(file), 2000), 0);
+    assert_int_equal(machine_read(&m, ROM_AT + 998, 4), 0xffff0000);
+    fclose(file);
+    /* Nothing can be read any more. */
+    probe.rom.fd = -1;
+    assert_int_equal(machine_read(&m, ROM_AT, 4), 0xffffffff);
 }
 
 static void test_untrapped_bar_is_told_where_it_is(void **state)
@@ -549,6 +583,7 @@ int main(void)
         CASE(test_bar_written_by_bytes),
         CASE(test_bus_master),
         CASE(test_rom),
+        CASE(test_rom_in_a_file),
         CASE(test_untrapped_bar_is_told_where_it_is),
         CASE(test_bar_without_handler),
         CASE(test_bar_moves_onto_itself),

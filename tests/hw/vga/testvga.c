@@ -113,7 +113,7 @@ void testvga_init(struct testvga *t, uint64_t vram_size)
 {
     init(t, vram_size);
     struct vga_config config = {
-        .devfn = TESTVGA_DEVFN, .vram = &t->vram, .rom = {t->rom, sizeof(t->rom)}};
+        .devfn = TESTVGA_DEVFN, .vram = &t->vram, .rom = {.image = t->rom, .size = sizeof(t->rom)}};
     must(vga_create(&t->vga, &t->m.env, &config) == 0, "vga_create");
     t->display = vga_display(t->vga);
     machine_start(&t->m);
@@ -123,7 +123,7 @@ void testvga_init_cirrus(struct testvga *t, uint64_t vram_size)
 {
     init(t, vram_size);
     struct cirrus_config config = {
-        .devfn = TESTVGA_DEVFN, .vram = &t->vram, .rom = {t->rom, sizeof(t->rom)}};
+        .devfn = TESTVGA_DEVFN, .vram = &t->vram, .rom = {.image = t->rom, .size = sizeof(t->rom)}};
     must(cirrus_create(&t->cirrus, &t->m.env, &config) == 0, "cirrus_create");
     t->display = cirrus_display(t->cirrus);
     machine_start(&t->m);
