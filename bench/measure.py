@@ -266,7 +266,8 @@ def network(rows, options, rounds, say):
     for i in range(rounds):
         say("round %d of %d: network" % (i + 1, rounds))
         order = [DMS[(i + k) % len(DMS)] for k in range(len(DMS))]
-        net.rows(rows, order, program_path, 30 if options.quick else 100, cores()[1], pin)
+        net.rows(rows, order, program_path, 30 if options.quick else 100, cores()[1], pin,
+                 apart)
 
 
 def everything(options, floor, say):

@@ -7,6 +7,9 @@ pass in C+ mode are one. Receiving: frames are put onto the wire while the devic
 on. The floor is a loop of writev or readv on a tap of its own (netfloor.c): it has neither port
 requests nor wake-ups, and so is compared with what one more frame costs in a pass, the difference
 between long passes and short ones.
+
+C mode once more with the driver on the other processor, as a guest's mostly is: there the device
+model can look out for the next frame's request instead of going to sleep.
 """
 
 import base64
@@ -248,17 +251,18 @@ def add(table, name, dm, size, cpu, wall):
     table.add(name + ", throughput", "MB/s", dm, size * 1e3 / wall)
 
 
-def traffic(table, card, mode, what, size, passes):
-    name = "%s mode, %s %d" % ("C+" if mode == "cplus" else "C", what, size)
+def traffic(table, card, mode, what, size, passes, where=""):
+    name = "%s mode, %s %d%s" % ("C+" if mode == "cplus" else "C", what, size, where)
     run = getattr(card, "%s_%s" % (what, mode))
     cpu, wall = run(size, passes, MANY)
     add(table, name, card.dm, size, cpu / MANY, wall / MANY)
-    if (mode, what) != ("c", "send"):  # there each frame has a port request of its own
+    # In C mode each frame that is sent has a port request of its own.
+    if (mode, what) != ("c", "send") and not where:
         few = run(size, passes, FEW)[0]
         table.add(name + ", one more", "us", card.dm, (cpu - few) / (MANY - FEW) / 1e3)
 
 
-def rows(table, order, program, passes, core, pin):
+def rows(table, order, program, passes, core, pin, apart):
     """One round; `order` is that of the device models in it."""
     order = [dm for dm in order if dm in MEASURED]
     with ExitStack() as stack:
@@ -278,6 +282,10 @@ def rows(table, order, program, passes, core, pin):
             for what, bare in floor.items():
                 add(table, "bare %s, %d" % ("writev" if what == "send" else "readv", size),
                     "answerer", size, bare["cpu"], bare["wall"])
+        for card in cards:
+            with apart(card.g):
+                for what in ("send", "receive"):
+                    traffic(table, card, "c", what, SIZES[-1], passes, " on two processors")
         for card in cards:
             cpu, wall = card.large_send(passes)
             table.add("C+ mode, large send, DM CPU a MiB", "us", card.dm, cpu / 1e3)
