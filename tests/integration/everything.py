@@ -7,14 +7,13 @@
 """
 
 import contextlib
-import os
 import struct
 
+import floppy
 from helpers import Image, bus_master, cdrom, cmos_write, firmware, select
 from rtl8139 import RE, TE, Nic, card, dgram, frame, pair
 from uhci import IO as UHCI_IO, Uhci
 
-FLOPPY_DMA = 0x30000
 BLIT = (
     # a solid fill of 64 lines of 256 bytes into off-screen memory
     (0x20, 0xFF), (0x21, 0), (0x22, 63), (0x23, 0), (0x24, 0), (0x25, 1), (0x28, 0), (0x29, 0),
@@ -32,14 +31,12 @@ def machine(vga):
     """Images and sockets that live as long as the block."""
     ours, theirs = pair()
     ours.settimeout(0.2)
-    with Image(4) as disk, cdrom() as iso, Image(2) as floppy, ours, theirs:
-        os.truncate(floppy.path, 1440 << 10)
+    with Image(4) as disk, cdrom() as iso, floppy.Floppy() as diskette, ours, theirs:
         result = Machine(
             vga=vga, disk=disk.path, cdrom=iso.path, vcpus=2, serial=["pty", "null"],
             pass_fds=(theirs.fileno(),),
             args=["-smp", "1,maxcpus=2", "-usb", "-usbdevice", "tablet",
-                  "-drive", "file=%s,if=floppy,index=0,format=raw" % floppy.path] +
-            card(0, dgram(theirs)))
+                  *floppy.drive(diskette), *card(0, dgram(theirs))])
         result.wire = ours
         yield result
 
@@ -110,27 +107,13 @@ class Work:
 
     def floppy(self):
         g = self.g
-        g.outb(0x3F2, 0)
-        g.outb(0x3F2, 0x1C)
+        g.outb(floppy.DOR, 0)
+        g.outb(floppy.DOR, 0x1C)
         for _ in range(4):
-            self.floppy_bytes(0x08)
-            g.inb(0x3F5)
-            g.inb(0x3F5)
-        g.outb(0x0A, 6)
-        g.outb(0x0C, 0)
-        for port, value in ((4, FLOPPY_DMA & 0xFFFF), (5, 2047)):
-            g.outb(port, value & 0xFF)
-            g.outb(port, value >> 8)
-        g.outb(0x81, FLOPPY_DMA >> 16)
-        g.outb(0x0B, 0x46)
-        g.outb(0x0A, self.rng.choice((2, 6)))
+            floppy.sense(g)
+        floppy.channel(g, 0x46, 2048, mask=self.rng.choice((2, 6)))
         command = (0xE6, 0, self.rng.randrange(80), 0, 1 + self.rng.randrange(15), 2, 18, 0x1B, 0xFF)
-        self.floppy_bytes(*command[:self.rng.choice((3, 9))])
-
-    def floppy_bytes(self, *values):
-        for value in values:
-            self.g.poll(0x3F4, 0xC0, 0x80)
-            self.g.outb(0x3F5, value)
+        floppy.send(g, *command[:self.rng.choice((3, 9))])
 
     def frames_out(self):
         g, nic = self.g, self.nic
