@@ -130,13 +130,11 @@ static void leds_changed(void *opaque, uint32_t leds)
     tell_all(opaque, TELL_INPUT);
 }
 
-/* The guest's driver may have begun or ceased to use its tablet since the last time. */
-static void check_pointer(struct frontends *hub)
+/* The guest's driver has begun or ceased to use its tablet. */
+static void pointer_changed(void *opaque, bool absolute)
 {
-    bool absolute = input_wants_abs(hub->input);
+    struct frontends *hub = opaque;
 
-    if (absolute == hub->absolute)
-        return;
     hub->absolute = absolute;
     tell_all(hub, TELL_INPUT);
 }
@@ -157,7 +155,6 @@ static void take_viewers(struct frontend *fe, const struct frontend_viewers *vie
         fe->damage.count = 0;
     }
     draw_watch(fe->hub);
-    check_pointer(fe->hub);
     frontend_flush(fe);
 }
 
@@ -216,7 +213,6 @@ static int take(struct frontend *fe, const struct frontend_message *m)
         return -EPROTO;
     }
     draw_soon(hub);
-    check_pointer(hub);
     return 0;
 }
 
@@ -323,7 +319,9 @@ int frontends_create(struct frontends **out, struct loop *loop, struct input *in
         free(hub);
         return rc;
     }
-    hub->leds = (struct input_led_watch){.leds = leds_changed, .opaque = hub};
+    hub->absolute = input_wants_abs(input);
+    hub->leds =
+        (struct input_led_watch){.leds = leds_changed, .pointer = pointer_changed, .opaque = hub};
     input_led_watch_add(input, &hub->leds);
     *out = hub;
     return 0;

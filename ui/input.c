@@ -97,8 +97,17 @@ void input_sink_add(struct input *input, struct input_sink *sink)
     input_sink_activate(input, sink, true);
 }
 
+static void tell_pointer(struct input *input, bool absolute)
+{
+    for (struct input_led_watch *watch = input->watches; watch; watch = watch->next)
+        if (watch->pointer)
+            watch->pointer(watch->opaque, absolute);
+}
+
 void input_sink_activate(struct input *input, struct input_sink *sink, bool active)
 {
+    bool absolute = input_wants_abs(input);
+
     if (sink->active == active)
         return;
     /* The receivers may change: those of now hear that everything is up. */
@@ -107,6 +116,8 @@ void input_sink_activate(struct input *input, struct input_sink *sink, bool acti
     if (sink->rel || sink->abs)
         release_buttons(input);
     sink->active = active;
+    if (input_wants_abs(input) != absolute)
+        tell_pointer(input, !absolute);
 }
 
 void input_sink_remove(struct input *input, struct input_sink *sink)

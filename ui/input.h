@@ -53,9 +53,11 @@ struct input_sink {
     struct input_sink *next;
 };
 
-/* Told of every change of the lamps, and once when added. Must live until removed. */
+/* Told of every change of the lamps, and once when added; and, when it wants to know, of a change
+ * of input_wants_abs(). Must live until removed. */
 struct input_led_watch {
     void (*leds)(void *opaque, uint32_t leds);
+    void (*pointer)(void *opaque, bool absolute); /* or NULL */
     void *opaque;
     struct input_led_watch *next; /* private */
 };

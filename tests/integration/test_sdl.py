@@ -9,6 +9,7 @@ from fakexen import Guest
 from helpers import vga_text
 from screen import BLUE, FB, GREEN, RED, Screen, until
 from tap import Skip, equal, main, test
+from uhci import Uhci
 from x11 import Server
 
 GRABS, RELEASES = "Ctrl+Alt+G grabs", "Ctrl+Alt+G releases"
@@ -177,11 +178,36 @@ def mode_change():
         shows(x, window, (500, 300), RED)
         equal(x.size(window), (1000, 600))
         x.focus(window)
-        for key, down in (("Control_L", 1), ("Alt_L", 1), ("u", 1), ("u", 0), ("Alt_L", 0),
-                          ("Control_L", 0)):
-            x.key(key, down)
+        hot_key(x, "u")
         until(lambda: x.size(window) == (640, 480), "Ctrl+Alt+U does not fit the window")
         shows(x, window, (639, 479), RED)
+
+
+def hot_key(x, letter):
+    for key, down in (("Control_L", 1), ("Alt_L", 1), (letter, 1), (letter, 0), ("Alt_L", 0),
+                      ("Control_L", 0)):
+        x.key(key, down)
+
+
+@test
+def full_screen():
+    """Ctrl+Alt+F asks the window manager; the screen is then as large as it fits, with bars; and back"""
+    with Desktop() as x, screen() as g:
+        g.fill(GREEN, 0, 0, 640, 480)
+        window = x.find("guest - ")
+        x.to_corner(window)
+        x.focus(window)
+        shows(x, window, (639, 479), GREEN)
+        hot_key(x, "f")
+        equal(x.full_screen_wish(window), True)
+        x.resize(window, 1280, 1024)
+        shows(x, window, (0, 33), GREEN)
+        shows(x, window, (1279, 990), GREEN)
+        equal((x.pixel(window, 640, 30), x.pixel(window, 640, 993)), (0, 0), "the bars")
+        hot_key(x, "f")
+        equal(x.full_screen_wish(window), False)
+        x.resize(window, 640, 480)
+        shows(x, window, (639, 479), GREEN)
 
 
 @test
@@ -231,6 +257,35 @@ def grab():
         equal(g.scancodes(1, 0.3), [], "the hot key")
         x.move(9, 9)
         equal(packet(g, 3, 0.5), [], "a movement after the grab")
+
+
+@test
+def tablet():
+    """a pointer that takes positions needs no grab: corners, buttons and wheel, in a scaled window too"""
+    with Desktop() as x, screen(["-usb", "-usbdevice", "tablet"]) as g:
+        window = x.find(GRABS)
+        x.to_corner(window)
+        x.focus(window)
+        until(lambda: x.size(window) == (640, 480), "its size")
+        u = Uhci(g)
+        u.reset_port()
+        u.enumerate()
+
+        def reports(want, act):
+            """Positions may come in steps; the last report counts."""
+            def come():
+                u.ask()
+                act()
+                return u.report() == want
+            until(come, "no report %r" % want)
+        x.point(window, 320, 240)
+        far = bytes((0, 0xFF, 0x7F, 0xFF, 0x7F, 0))
+        reports(far, lambda: (x.point(window, 5, 5), time.sleep(0.1), x.point(window, 639, 479)))
+        reports(b"\x01" + far[1:], lambda: x.button(1, True))
+        reports(far, lambda: x.button(1, False))
+        reports(far[:5] + b"\x01", lambda: x.button(4))
+        reports(far[:5] + b"\xff", lambda: x.button(5))
+        assert RELEASES not in x.title(window), "a click has grabbed"
 
 
 @test

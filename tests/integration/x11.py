@@ -15,7 +15,8 @@ from tap import Skip
 UL = ctypes.c_ulong
 INT = ctypes.c_int
 PTR = ctypes.c_void_p
-Z_PIXMAP, STRUCTURE_MASK = 2, 0x180000
+Z_PIXMAP, CLIENT_MESSAGE = 2, 33
+STRUCTURE_MASK = 0x080000  # SubstructureNotify: programs talk to a window manager so
 
 
 class Image(ctypes.Structure):
@@ -84,6 +85,7 @@ class Server:
         self.connection = self.x.XOpenDisplay(self.display.encode())
         assert self.connection, "cannot connect to " + self.display
         self.root = self.x.XDefaultRootWindow(self.connection)
+        self.x.XSelectInput(self.connection, self.root, STRUCTURE_MASK)
 
     def _declare(self):
         for name, result, *arguments in (
@@ -97,7 +99,8 @@ class Server:
                 ("XInternAtom", UL, PTR, ctypes.c_char_p, INT),
                 ("XSendEvent", INT, PTR, UL, INT, ctypes.c_long, PTR),
                 ("XSetInputFocus", INT, PTR, UL, INT, UL), ("XRaiseWindow", INT, PTR, UL),
-                ("XMoveWindow", INT, PTR, UL, INT, INT),
+                ("XMoveWindow", INT, PTR, UL, INT, INT), ("XPending", INT, PTR),
+                ("XSelectInput", INT, PTR, UL, ctypes.c_long), ("XNextEvent", INT, PTR, PTR),
                 ("XResizeWindow", INT, PTR, UL, ctypes.c_uint, ctypes.c_uint),
                 ("XStringToKeysym", UL, ctypes.c_char_p),
                 ("XKeysymToKeycode", ctypes.c_ubyte, PTR, UL),
@@ -209,12 +212,26 @@ class Server:
         self.x.XMoveWindow(self.connection, window, 0, 0)
         self.sync()
 
+    def full_screen_wish(self, window, timeout=20):
+        """What a program asks a window manager for: True, or False for a window of its own size."""
+        end = time.monotonic() + timeout
+        event = ClientMessage()
+        while time.monotonic() < end:
+            while self.x.XPending(self.connection):
+                self.x.XNextEvent(self.connection, ctypes.byref(event))
+                if (event.type == CLIENT_MESSAGE and event.window == window and
+                        event.message_type == self._atom("_NET_WM_STATE") and
+                        event.data[1] == self._atom("_NET_WM_STATE_FULLSCREEN")):
+                    return event.data[0] == 1
+            time.sleep(0.02)
+        raise AssertionError("no wish")
+
     def _atom(self, name):
         return self.x.XInternAtom(self.connection, name.encode(), 0)
 
     def close(self, window):
         """The close button."""
-        event = ClientMessage(33, 0, 1, self.connection, window, self._atom("WM_PROTOCOLS"), 32)
+        event = ClientMessage(CLIENT_MESSAGE, 0, 1, self.connection, window, self._atom("WM_PROTOCOLS"), 32)
         event.data[0] = self._atom("WM_DELETE_WINDOW")
         self.x.XSendEvent(self.connection, window, 0, 0, ctypes.byref(event))
         self.sync()

@@ -234,6 +234,36 @@ static void test_lamps(void **state)
     assert_int_equal(input_leds(input), 0);
 }
 
+static bool told_absolute;
+static unsigned pointer_calls;
+
+static void on_pointer(void *opaque, bool absolute)
+{
+    told_absolute = absolute;
+    pointer_calls++;
+}
+
+static void test_kind_of_pointer(void **state)
+{
+    struct input_led_watch watch = {.leds = on_leds, .pointer = on_pointer};
+    struct recorder tablet;
+
+    pointer_calls = 0;
+    input_led_watch_add(input, &watch);
+    add_tablet(input, &tablet);
+    assert_int_equal(pointer_calls, 1);
+    assert_true(told_absolute);
+    input_sink_activate(input, &tablet.sink, true); /* no change, no call */
+    assert_int_equal(pointer_calls, 1);
+    input_sink_activate(input, &tablet.sink, false);
+    assert_int_equal(pointer_calls, 2);
+    assert_false(told_absolute);
+    input_led_watch_remove(input, &watch);
+    input_sink_activate(input, &tablet.sink, true);
+    assert_int_equal(pointer_calls, 2);
+    input_sink_remove(input, &tablet.sink);
+}
+
 /* ---- names ----------------------------------------------------------------------------------- */
 
 static void test_key_names(void **state)
@@ -296,6 +326,7 @@ int main(void)
         TEST(test_tablet_takes_relative_movement),
         TEST(test_screen_of_no_size_is_ignored),
         TEST(test_lamps),
+        TEST(test_kind_of_pointer),
         cmocka_unit_test(test_key_names),
         cmocka_unit_test(test_key_names_go_both_ways),
         cmocka_unit_test(test_pc_numbers),
