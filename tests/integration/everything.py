@@ -27,15 +27,15 @@ class Machine(dict):
 
 
 @contextlib.contextmanager
-def machine(vga):
+def machine(vga, vcpus=2):
     """Images and sockets that live as long as the block."""
     ours, theirs = pair()
     ours.settimeout(0.2)
     with Image(4) as disk, cdrom() as iso, floppy.Floppy() as diskette, ours, theirs:
         result = Machine(
-            vga=vga, disk=disk.path, cdrom=iso.path, vcpus=2, serial=["pty", "null"],
+            vga=vga, disk=disk.path, cdrom=iso.path, vcpus=vcpus, serial=["pty", "null"],
             pass_fds=(theirs.fileno(),),
-            args=["-smp", "1,maxcpus=2", "-usb", "-usbdevice", "tablet",
+            args=["-smp", "1,maxcpus=%d" % vcpus, "-usb", "-usbdevice", "tablet",
                   *floppy.drive(diskette), *card(0, dgram(theirs))])
         result.wire = ours
         yield result
@@ -112,7 +112,8 @@ class Work:
         for _ in range(4):
             floppy.sense(g)
         floppy.channel(g, 0x46, 2048, mask=self.rng.choice((2, 6)))
-        command = (0xE6, 0, self.rng.randrange(80), 0, 1 + self.rng.randrange(15), 2, 18, 0x1B, 0xFF)
+        command = (0xE6, 0, self.rng.randrange(80), 0, 1 + self.rng.randrange(15), 2, 18, 0x1B,
+                   0xFF)
         floppy.send(g, *command[:self.rng.choice((3, 9))])
 
     def frames_out(self):

@@ -62,7 +62,7 @@ def watched(g, log, base, size):
 
 
 def disk_work(g):
-    """(what it is, memory, size, action) of each way in which the disks write to memory."""
+    """(memory, size, action) of each way in which the disks write to memory."""
     bm = bus_master(g)
 
     def read_dma():
@@ -73,7 +73,7 @@ def disk_work(g):
         command(g, 0x20)
         g.insw(0x1F0, 0x200FFE, 256)
 
-    return (("bus master", 0x100000, 0x100000, read_dma), ("string input", 0x200000, 0x4000, read_pio))
+    return ((0x100000, 0x100000, read_dma), (0x200000, 0x4000, read_pio))
 
 
 @test
@@ -83,11 +83,11 @@ def disk():
         log = DirtyLog(g)
         work = disk_work(g)
         log.off()
-        for _, _, _, action in work:
+        for _, _, action in work:
             action()
         equal(log.reports(), [])
         log.on()
-        for _, base, size, action in work:
+        for base, size, action in work:
             g.memset(base, size, 0xEE)
             with watched(g, log, base, size):
                 action()
