@@ -8,7 +8,7 @@
 #include "toolstack/config.h"
 
 /* Numbers from here on are not looked at: whoever starts programs does not get that far. */
-#define INHERITED_END 1024
+#define INHERITED_END 256
 
 struct inherited {
     uint64_t open[INHERITED_END / 64];

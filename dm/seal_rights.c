@@ -23,10 +23,10 @@ int seal_bounds(int capability)
     /* Who is not allowed to do this is not root, and never becomes it without new privileges. */
     if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0))
         return errno == EPERM ? 0 : -errno;
-    for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-        if (cap != capability && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
-            return -errno;
-    return 0;
+    /* Up to the first that the kernel does not know. */
+    for (int cap = 0; cap == capability || !prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); cap++)
+        ;
+    return errno == EINVAL ? 0 : -errno;
 }
 
 int seal_capabilities(int capability)
