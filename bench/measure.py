@@ -14,6 +14,7 @@ import tempfile
 import time
 
 import disk
+import display
 import net
 import syscalls
 from fakexen import Failed, Guest, QmpError, program
@@ -270,6 +271,20 @@ def network(rows, options, rounds, say):
                  apart)
 
 
+def screens(rows, options, say):
+    reason = display.missing()
+    if reason:
+        rows.notes.append(reason)
+        return
+    rounds = 1 if options.quick else 3
+    for i in range(rounds):
+        say("round %d of %d: screens" % (i + 1, rounds))
+        try:
+            display.one_round(rows, display.DMS[::-1] if i % 2 else display.DMS)
+        except (AssertionError, Failed, OSError) as e:
+            rows.notes.append("screens: %s" % e)
+
+
 def everything(options, floor, say):
     rows = Rows()
     rounds = options.rounds or (3 if options.quick else 9)
@@ -298,6 +313,7 @@ def everything(options, floor, say):
             order = [DMS[(i + k) % len(DMS)] for k in range(len(DMS))]
             work_round(rows, order, images, floor, sizes, folder)
         network(rows, options, rounds, say)
+        screens(rows, options, say)
         say("system calls")
         try:
             system_calls(rows, images, 1000)

@@ -57,6 +57,11 @@ def main_table(rows):
     return columns(lines)
 
 
+def middle(rows, row):
+    found = rows.get(row, "slimdm")
+    return statistics.median(found) if found else None
+
+
 def targets(rows, options):
     """(what, found, bound, at most?) for every target; found is None when it was not measured."""
 
@@ -98,6 +103,11 @@ def targets(rows, options):
          inverse("C+ mode, send 1500, one more", "answerer"), 0.7, False),
         ("C+ mode, receive 1500: of the readv loop's speed",
          inverse("C+ mode, receive 1500, one more", "answerer"), 0.7, False),
+        *[("port read during a film of %s, p99: times the quiet one" % size,
+           middle(rows, "port read during a film of %s, p99: times the quiet one" % size), 1.5, True)
+          for size in ("1024 x 768", "1920 x 1080")],
+        ("private dirty with a viewer, no video memory, KiB",
+         middle(rows, "private dirty with a viewer, no video memory"), 1024, True),
         ("wake-ups in %d idle seconds" % options.idle, idle[0] if idle else None, 0, True),
     ]
 

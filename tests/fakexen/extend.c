@@ -186,8 +186,9 @@ bool extend_line(struct guest *g, struct client *c, char *line, FILE *out)
     if (!strcmp(name, "x-loop")) {
         c->repeat = (unsigned int)arg(&a, "n", 1);
         c->collecting = true;
-    } else if (!extend_request(g, name, &a, out) && !extend_domain(g, name, &a, out) &&
-               !extend_process(g, name, &a, out) && !extend_grant(g, name, &a, out)) {
+    } else if (!extend_request(g, name, &a, out) && !extend_latency(g, name, &a, out) &&
+               !extend_domain(g, name, &a, out) && !extend_process(g, name, &a, out) &&
+               !extend_grant(g, name, &a, out)) {
         fprintf(out, "FAIL Unknown command '%s'\n", name);
     }
     after_request(g);

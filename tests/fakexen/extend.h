@@ -31,6 +31,7 @@ void value_result(struct guest *g, FILE *out, int rc, uint64_t value);
 
 /* Each answers the commands it knows and says whether it knew this one. */
 bool extend_request(struct guest *g, const char *name, const struct args *a, FILE *out);
+bool extend_latency(struct guest *g, const char *name, const struct args *a, FILE *out);
 bool extend_domain(struct guest *g, const char *name, const struct args *a, FILE *out);
 bool extend_grant(struct guest *g, const char *name, const struct args *a, FILE *out);
 bool extend_process(struct guest *g, const char *name, const struct args *a, FILE *out);
