@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Not a library's: which one libvncserver brings along is the choice of who has built it. */
 #include "ui/vnc/sha1.h"
 
 #include <string.h>
