@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The graphics modes, legacy and packed: from bytes of video memory to XRGB pixels. */
+#include <endian.h>
 #include "hw/vga/vga_core.h"
 
 void vga_planar_pixels(uint32_t planes, uint8_t pixel[8])
@@ -93,8 +94,11 @@ static void line_32(const uint8_t *bytes, uint32_t width, bool big_endian, uint3
             out[x] = (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
         return;
     }
-    for (uint32_t x = 0; x < width; x++, bytes += 4)
-        out[x] = (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0];
+    for (uint32_t x = 0; x < width; x++, bytes += 4) {
+        uint32_t v;
+        memcpy(&v, bytes, sizeof(v));
+        out[x] = le32toh(v) & 0xffffff;
+    }
 }
 
 void vga_packed_line(const struct packed_mode *mode, const uint32_t color[256],
