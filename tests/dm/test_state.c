@@ -254,7 +254,7 @@ static void test_files(void **unused)
     assert_int_equal(savefile_print(buf, len, out, err), 0);
     fclose(out);
     assert_non_null(strstr(text, "lamp0: lamp version 2"));
-    assert_non_null(strstr(text, "watts = 28"));
+    assert_non_null(strstr(text, "watts u16 = 28"));
     free(buf);
     assert_int_equal(ftruncate(fd, SAVEFILE_MAX + 1), 0);
     assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
