@@ -7,7 +7,7 @@ import time
 
 from fakexen import Guest
 from helpers import vga_text
-from screen import BLUE, FB, GREEN, RED, Screen, until
+from screen import BLUE, GREEN, RED, Screen, children, until
 from tap import Skip, equal, main, test
 from uhci import Uhci
 from x11 import Server
@@ -324,6 +324,31 @@ def restarted():
         assert g.processes()[1] != before
         assert "was ended by signal 9; it is started again" in g.log(), g.log()
         equal(g.status()[0], "running")
+
+
+@test
+def lamps():
+    """the title shows the lamps that the guest has lit"""
+    with Desktop() as x, screen() as g:
+        g.keyboard()
+        x.find("guest - ")
+        for lit, title in ((4, "guest [Caps] - "), (3, "guest [Num] [Scroll] - "), (0, "guest - ")):
+            for byte in (0xED, lit):
+                g.outb(0x60, byte)
+                equal(g.scancodes(1), [ACK])
+            x.find(title)
+
+
+@test
+def cve_2015_2152_nothing_unasked():
+    """a display is there, but the guest is to have no window: no program is started, nothing is shown"""
+    for args in ((), ("-display", "sdl", "-display", "none"), ("-sdl", "-nographic")):
+        with Desktop() as x, Screen(vnc="none", args=args) as g:
+            time.sleep(0.5)
+            equal(children(g.pid), [])
+            equal(x.windows(), [])
+    with Desktop() as x, Screen(vnc="none", args=["-sdl"]) as g:
+        x.find("guest - ")
 
 
 @test
