@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest with a screen, a keyboard and a VNC server, and what the tests of viewers do to it."""
 
+import os
 import struct
 import time
 
 from fakexen import Guest
 from rfb import Viewer
+from tap import equal
 
 FB = 0xF0000000
 BLUE, RED, GREEN = 0x0000FF, 0xFF0000, 0x00FF00
@@ -93,3 +95,19 @@ def gone(pid):
             return f.read().rsplit(")", 1)[1].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def check_sandbox(g, pid, files):
+    """A front-end: another user, no new privileges, a filter, and only descriptors of these kinds."""
+    with open("/proc/%d/status" % pid) as f:
+        status = dict(line.split(":\t", 1) for line in f.read().splitlines() if ":\t" in line)
+    equal(status["NoNewPrivs"], "1")
+    if os.getuid() == 0:
+        equal(status["CapEff"], "0" * 16)
+        assert "0" not in status["Uid"].split(), status["Uid"]
+    # A sanitizer's run time leaves no room for a filter.
+    if "libasan" not in open("/proc/%d/maps" % g.pid).read():
+        equal(status["Seccomp"], "2")
+    names = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+    for name in names:
+        assert name.startswith(files + ("/dev/null",)) or name == g.log_path, names
