@@ -241,10 +241,19 @@ static void cirrus_loaded(void *dev)
         cirrus_place(c);
 }
 
+/* Drivers of Windows 2000 find the size of memory by the ones in it. */
+static void fill_memory(void *opaque)
+{
+    struct cirrus *c = opaque;
+
+    memset(c->core.vram->base, 0xff, c->core.memory);
+}
+
 static void cirrus_destroy(void *dev)
 {
     struct cirrus *c = dev;
 
+    loop_defer_cancel(c->core.loop, &c->power_on);
     timer_cancel(&c->settle);
     timer_cancel(&c->slice);
     vga_core_fini(&c->core);
@@ -328,6 +337,7 @@ int cirrus_create(struct cirrus **out, const struct dm_env *env, const struct ci
     c->core.memory = chip_memory(config->vram->size);
     c->core.chip = &cirrus_chip;
     c->rom = config->rom;
+    c->power_on = (struct loop_work){.run = fill_memory, .opaque = c};
     timer_init(&c->settle, env->loop, CLOCK_GUEST, settled, c);
     timer_init(&c->slice, env->loop, CLOCK_GUEST, slice_due, c);
     describe_function(c, config->devfn);
@@ -350,9 +360,9 @@ int cirrus_create(struct cirrus **out, const struct dm_env *env, const struct ci
     err = pci_add(env->pci, &c->pci);
     if (err)
         return err;
-    /* Drivers of Windows 2000 find the size of memory by the ones in it. */
+    /* Not yet: it is most of what a start would cost, and nobody can look before the first turn. */
     if (config->vram->base)
-        memset(config->vram->base, 0xff, c->core.memory);
+        loop_defer(c->core.loop, &c->power_on);
     *out = c;
     return 0;
 }

@@ -126,7 +126,8 @@ struct cirrus {
     struct io_region linear;   /* the frame buffer, while the frames are not there */
     struct io_region aperture; /* source data of blits */
 
-    struct timer slice; /* for the next lines of a large blit */
+    struct loop_work power_on; /* what memory holds when power comes on */
+    struct timer slice;        /* for the next lines of a large blit */
 
     /* After a blit from the processor the frame buffer stays trapped for a while: see cirrus.c. */
     struct timer settle;

@@ -125,6 +125,7 @@ void testvga_init_cirrus(struct testvga *t, uint64_t vram_size)
     struct cirrus_config config = {
         .devfn = TESTVGA_DEVFN, .vram = &t->vram, .rom = {.image = t->rom, .size = sizeof(t->rom)}};
     must(cirrus_create(&t->cirrus, &t->m.env, &config) == 0, "cirrus_create");
+        machine_settle(&t->m); /* memory is filled in the first turn */
     t->display = cirrus_display(t->cirrus);
     machine_start(&t->m);
 }
