@@ -11,7 +11,7 @@
  * A stream of small writes is gathered for this long: the first byte after a pause goes out at
  * once, a kernel call for every character of a boot log is saved. It bounds what a crash can lose.
  */
-#define CHARDEV_GATHER_NS    5000000u
+#define CHARDEV_GATHER_NS    500000u
 #define CHARDEV_GATHER_BYTES 4096u
 
 /* Room in the buffer before a front that was cut short is called again: a UART's FIFO, escaped. */
