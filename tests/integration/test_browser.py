@@ -35,6 +35,8 @@ class Files:
 
 
 def pixel(rows, x, y):
+    if y >= len(rows):
+        return None  # the page is being laid out anew
     return int.from_bytes(rows[y][3 * x:3 * x + 3], "big")
 
 
