@@ -8,7 +8,6 @@ which Xen uses for its guests.
 """
 import base64
 import collections
-import glob
 import os
 import shutil
 import signal
@@ -35,6 +34,7 @@ HOST_LIBRARIES = ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu",
                   "/usr/local/lib/x86_64-linux-gnu",
                   "/usr/local/lib"]
 BASELINE = "/usr/libexec/xen-qemu-system-i386"
+HELPERS = ["nbd", "supervise", "vnc"]
 BOOT_FILE = "boot"  # what the DHCP server names
 LINES = 2
 READY_SECONDS = 180
@@ -257,9 +257,10 @@ class Machine:
     def _write_initrd(self, target):
         extra = cpio.Archive()
         if self._dm_source:
-            # Its helper programs lie beside it, here and there.
-            helpers = sorted(glob.glob(os.path.join(os.path.dirname(self._dm_source), "slimdm-*")))
-            programs = [self._dm_source] + [path for path in helpers if os.path.isfile(path)]
+            # Its helper programs lie beside it, here and there; dom0 has no display for windows.
+            beside = os.path.join(os.path.dirname(self._dm_source), "slimdm-%s")
+            programs = [self._dm_source] + [path for path in (beside % name for name in HELPERS)
+                                            if os.path.isfile(path)]
             for path in programs:
                 extra.file("/usr/libexec/" + os.path.basename(path), path, 0o755)
             missing = elf.add_libraries(extra, programs, HOST_LIBRARIES, self.image.dom0_files)

@@ -37,6 +37,11 @@ struct loop *block_servers_loop(const struct block_servers *servers)
     return the_loop;
 }
 
+bool block_servers_sealed(const struct block_servers *servers)
+{
+    return false;
+}
+
 int nbd_peer_get(struct nbd_peer **out, struct block_servers *servers,
                  const struct nbd_target *target, int fd, char *error, size_t error_size)
 {
