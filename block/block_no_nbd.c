@@ -11,6 +11,10 @@ int block_servers_create(struct block_servers **out, struct loop *loop)
     return 0;
 }
 
+void block_servers_seal(struct block_servers *servers)
+{
+}
+
 void block_servers_destroy(struct block_servers *servers)
 {
 }
