@@ -13,7 +13,27 @@
 
 #include "hw/net/frame.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #define POLYNOMIAL 0xedb88320u
+
+/*
+ * Not __builtin_cpu_supports(): with it every process asks a dozen questions before main(), and
+ * under a hypervisor each of them is a trap.
+ */
+static bool folds(void)
+{
+#if defined(__x86_64__)
+    unsigned a, b, c, d;
+
+    __cpuid(1, a, b, c, d);
+    return c & bit_PCLMUL;
+#else
+    return false;
+#endif
+}
 
 /* byte[k][b] is what byte b does to the remainder when k more bytes follow it. */
 void fcs_init(struct fcs_table *table)
@@ -31,9 +51,7 @@ void fcs_init(struct fcs_table *table)
 
             table->byte[k][b] = crc >> 8 ^ table->byte[0][crc & 0xff];
         }
-#if defined(__x86_64__) || defined(__i386__)
-    table->fold = __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse2");
-#endif
+    table->fold = folds();
 }
 
 static uint32_t by_tables(const struct fcs_table *t, uint32_t crc, const uint8_t *p, size_t len)
@@ -53,7 +71,7 @@ static uint32_t by_tables(const struct fcs_table *t, uint32_t crc, const uint8_t
     return crc;
 }
 
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 
 #define LANES 4u
