@@ -110,9 +110,10 @@ static int close_others(const struct server_config *config)
 
 int main(int argc, char **argv)
 {
-    struct server_config config = {.listen_count = 0};
+    /* They end with the process, whichever thread ends it: nobody frees them. */
+    static struct server_config config;
+    static struct server *server;
     const char *keymap = "en-us";
-    struct server *server;
     int rc = parse(argc, argv, &config, &keymap);
 
     if (rc)
