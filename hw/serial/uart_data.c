@@ -107,12 +107,20 @@ void uart_refill(struct uart *u)
 
 /* ---- the rest after a burst ----------------------------------------------------------------- */
 
-static void begin_rest(struct uart *u)
+/*
+ * As long as the burst took, within bounds: a guest that needs long for its interrupts gets as long
+ * for everything else, of which reading what has come is a part.
+ */
+static void begin_rest(struct uart *u, uint64_t began)
 {
-    if (u->s->rest_until == TIMER_NEVER) {
-        u->s->rest_until = loop_now(u->loop, CLOCK_GUEST) + REST_NS;
-        timer_arm(&u->rest, u->s->rest_until);
-    }
+    uint64_t now = loop_now(u->loop, CLOCK_GUEST);
+    uint64_t took = now > began ? now - began : 0;
+
+    if (u->s->rest_until != TIMER_NEVER)
+        return;
+    u->s->rest_until =
+        now + (took < REST_NS ? REST_NS : took > REST_MAX_NS ? REST_MAX_NS : took);
+    timer_arm(&u->rest, u->s->rest_until);
 }
 
 void uart_end_rest(struct uart *u)
@@ -144,7 +152,7 @@ static void rest_over(void *opaque)
 static void rest_receiver(struct uart *u)
 {
     if (u->s->rx_burst == 0 && u->s->rx_count == 0)
-        begin_rest(u);
+        begin_rest(u, u->burst_began);
 }
 
 /* The transmitter has become empty after so many characters. */
@@ -159,7 +167,7 @@ static void transmitter_empty(struct uart *u, size_t chars)
         s->thre_latch = true;
     } else {
         s->thre_due = true;
-        begin_rest(u);
+        begin_rest(u, TIMER_NEVER);
     }
 }
 
@@ -240,6 +248,8 @@ static void chr_receive(void *opaque, const uint8_t *data, size_t len)
 {
     struct uart *u = opaque;
 
+    if (u->s->rx_burst == RX_BURST)
+        u->burst_began = loop_now(u->loop, CLOCK_GUEST);
     for (size_t i = 0; i < len; i++)
         receive_char(u->s, data[i], 0);
     u->s->rx_burst = len < u->s->rx_burst ? (uint16_t)(u->s->rx_burst - len) : 0;
@@ -363,6 +373,7 @@ void uart_data_init(struct uart *u)
     timer_init(&u->timeout, u->loop, CLOCK_GUEST, timeout_fires, u);
     timer_init(&u->rest, u->loop, CLOCK_GUEST, rest_over, u);
     u->refill = (struct loop_work){.run = refill, .opaque = u};
+    u->burst_began = TIMER_NEVER;
 }
 
 void uart_data_fini(struct uart *u)
@@ -387,7 +398,7 @@ void uart_data_loaded(struct uart *u)
     rearm(u, &u->timeout, &u->s->timeout_at);
     rearm(u, &u->rest, &u->s->rest_until);
     if (u->s->thre_due)
-        begin_rest(u);
+        begin_rest(u, TIMER_NEVER);
     rest_receiver(u);
     transmit(u);
     uart_refill(u);

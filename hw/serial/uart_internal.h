@@ -15,7 +15,8 @@
 #define TIMEOUT_MAX_NS 100000000u
 
 /* The rest after a burst, for guests that do not look. */
-#define REST_NS 5000000u
+#define REST_NS     5000000u
+#define REST_MAX_NS TIMEOUT_MAX_NS
 
 #define BASE_BAUD 115200u
 
@@ -87,6 +88,7 @@ struct uart {
     struct irq irq;
     struct io_region region;
     struct timer timeout, rest;
+    uint64_t burst_began; /* guest time of the first input after a rest */
     struct loop_work refill; /* asks the back end for more, after the guest's access */
     char name[8];
 };
