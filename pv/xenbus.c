@@ -388,6 +388,11 @@ static int device_begin(struct xenbus_device *dev)
     return rc;
 }
 
+static void backend_path(char path[PATH_BYTES], const struct xenbus_kind *kind, unsigned id)
+{
+    snprintf(path, PATH_BYTES, "%.80s/%u", kind->path, id);
+}
+
 static void device_add(struct xenbus_kind *kind, struct xenbus *bus, unsigned id)
 {
     struct xenbus_device *dev = calloc(1, sizeof(*dev));
@@ -399,7 +404,7 @@ static void device_add(struct xenbus_kind *kind, struct xenbus *bus, unsigned id
     *dev = (struct xenbus_device){.bus = bus, .kind = kind, .id = id, .dirty = true};
     snprintf(dev->name, sizeof(dev->name), "%s %u", kind->ops->kind, id);
     snprintf(dev->token, sizeof(dev->token), "pv-front-%u", ++bus->last_token);
-    snprintf(dev->backend, sizeof(dev->backend), "%.80s/%u", kind->path, id);
+    backend_path(dev->backend, kind, id);
     dev->failed = device_begin(dev) != 0;
     kind->devices++;
     dev->next = bus->devices;
@@ -415,6 +420,18 @@ static bool known(const struct xenbus *bus, const struct xenbus_kind *kind, unsi
     return dev != NULL;
 }
 
+/*
+ * look_at() takes a directory without a state for one that goes away. To add a device for it would
+ * write nodes, be told of them, remove the device, look again, and never end.
+ */
+static bool stateless(struct xenbus *bus, const struct xenbus_kind *kind, unsigned id)
+{
+    char folder[PATH_BYTES];
+
+    backend_path(folder, kind, id);
+    return read_state(bus, folder) == XenbusStateUnknown;
+}
+
 static void scan(struct xenbus *bus, struct xenbus_kind *kind)
 {
     unsigned n = 0;
@@ -427,6 +444,8 @@ static void scan(struct xenbus *bus, struct xenbus_kind *kind)
             continue;
         if (kind->devices == DEVICES_MAX)
             break;
+        if (stateless(bus, kind, (unsigned)id))
+            continue;
         device_add(kind, bus, (unsigned)id);
     }
     free(name);

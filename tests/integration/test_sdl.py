@@ -273,14 +273,15 @@ def tablet():
 
         def reports(want, act):
             """Positions may come in steps; the last report counts."""
+            act()
+
             def come():
                 u.ask()
-                act()
                 return u.report() == want
             until(come, "no report %r" % want)
         x.point(window, 320, 240)
         far = bytes((0, 0xFF, 0x7F, 0xFF, 0x7F, 0))
-        reports(far, lambda: (x.point(window, 5, 5), time.sleep(0.1), x.point(window, 639, 479)))
+        reports(far, lambda: (x.point(window, 5, 5), x.point(window, 639, 479)))
         reports(b"\x01" + far[1:], lambda: x.button(1, True))
         reports(far, lambda: x.button(1, False))
         reports(far[:5] + b"\x01", lambda: x.button(4))

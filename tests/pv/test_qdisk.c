@@ -200,6 +200,25 @@ static void test_a_directory_that_vanishes_under_a_used_ring(void **state)
     assert_null(mock_store_get(t->mock, TESTBLK_BACK "/state")); /* nothing has been made again */
 }
 
+/* A directory whose state says nothing was made and taken down again without an end. */
+static void test_a_directory_without_a_state_waits_for_one(void **state)
+{
+    struct testblk *t = *state;
+
+    testblk_directories(t, "aio:/disk.img", "disk", "w");
+    testblk_connect(t, BLKIF_X86_64, 0, false);
+    mock_store_set(t->mock, TESTBLK_BACK "/state", "0");
+    testblk_settle(t);
+    assert_back(t, "state", "0");
+    assert_int_equal(t->mock->mapped, 0);
+    front_state(t, 1);
+    mock_store_set(t->mock, TESTBLK_BACK "/state", "1");
+    testblk_settle(t);
+    assert_back(t, "state", "2");
+    testblk_connect(t, BLKIF_X86_64, 0, false);
+    assert_back(t, "state", "4");
+}
+
 static void test_front_ends_that_publish_nonsense(void **state)
 {
     static const struct {
@@ -413,6 +432,7 @@ int main(void)
         T(test_the_toolstack_detaches_a_used_disk),
         T(test_the_toolstack_detaches_an_unused_disk),
         T(test_a_directory_that_vanishes_under_a_used_ring),
+        T(test_a_directory_without_a_state_waits_for_one),
         T(test_front_ends_that_publish_nonsense),
         T(test_a_ring_that_has_been_served_before_goes_on),
         T(test_a_ring_with_lost_requests_is_not_guessed_at),
