@@ -103,7 +103,7 @@ static void x_bench(struct guest *g, const struct args *a, FILE *out)
 static void x_poll(struct guest *g, const struct args *a, FILE *out)
 {
     uint64_t mask = arg(a, "mask", 0xff), want = arg(a, "value", 0), value = 0, n = 0;
-    int64_t end = now_ns() + (int64_t)arg(a, "timeout", 30000) * 1000000;
+    int64_t end = now_ns() + (int64_t)arg(a, "timeout", 5000) * 1000000;
     int rc;
 
     do {
