@@ -12,6 +12,13 @@ from tap import equal
 BSY, DRDY, DRQ, ERR = 0x80, 0x40, 0x08, 0x01
 
 
+def until(condition, what, timeout=10):
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
 class Image:
     """A raw image that is removed at the end; every sector begins with its number."""
 
@@ -73,15 +80,15 @@ def read_pio(g, lba, count=1, gpa=0x100000):
     return g.read(gpa, count * 512)
 
 
-def write_pio(g, lba, data, gpa=0x100000):
+def write_pio(g, lba, data, gpa=0x100000, timeout=5.0):
     count = len(data) // 512
     g.write(gpa, data)
     select(g, lba, count)
     g.outb(0x1F7, 0x30)
     for i in range(count):
-        g.poll(0x1F7, BSY | DRQ, DRQ)
+        g.poll(0x1F7, BSY | DRQ, DRQ, timeout=timeout)
         g.outsw(0x1F0, gpa + i * 512, 256)
-    return g.poll(0x1F7, BSY | DRQ, 0)
+    return g.poll(0x1F7, BSY | DRQ, 0, timeout=timeout)
 
 
 def bus_master(g, base=0xC100):
@@ -179,10 +186,14 @@ def firmware(g):
     return g
 
 
-def sealed(g):
-    """Has it a system call filter? A sanitizer's run time could not live with one."""
-    with open("/proc/%d/status" % g.pid) as f:
-        return "Seccomp:\t2" in f.read()
+def status_of(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def sanitized(pid):
+    """Has it a sanitizer's run time, which maps terabytes, and lives with no system call filter?"""
+    return int(status_of(pid)["VmSize"].split()[0]) > 1 << 30  # KiB
 
 
 # ---- save and restore

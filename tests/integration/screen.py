@@ -6,6 +6,7 @@ import struct
 import time
 
 from fakexen import Guest
+from helpers import sanitized, status_of, until
 from rfb import Viewer
 from tap import equal
 
@@ -82,13 +83,6 @@ def children(pid):
         return []
 
 
-def until(condition, what, timeout=10):
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-
-
 def gone(pid):
     try:
         with open("/proc/%d/stat" % pid) as f:
@@ -99,14 +93,12 @@ def gone(pid):
 
 def check_sandbox(g, pid, files):
     """A front-end: another user, no new privileges, a filter, and only descriptors of these kinds."""
-    with open("/proc/%d/status" % pid) as f:
-        status = dict(line.split(":\t", 1) for line in f.read().splitlines() if ":\t" in line)
+    status = status_of(pid)
     equal(status["NoNewPrivs"], "1")
     if os.getuid() == 0:
         equal(status["CapEff"], "0" * 16)
         assert "0" not in status["Uid"].split(), status["Uid"]
-    # A sanitizer's run time leaves no room for a filter.
-    if "libasan" not in open("/proc/%d/maps" % g.pid).read():
+    if not sanitized(pid):
         equal(status["Seccomp"], "2")
     names = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
     for name in names:
