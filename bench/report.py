@@ -21,9 +21,10 @@ def number(value):
     return "%.4g" % value if abs(value) < 1000 else "%.0f" % value
 
 
-def ratio(rows, row, other):
-    """Median over the rounds of slimdm / other, None where there is no such number."""
-    ours, theirs = rows.get(row, "slimdm"), rows.get(row, other)
+def ratio(rows, row, other, its_row=None):
+    """Median over the rounds of slimdm / other, None where there is no such number. The other's
+    row is the same one unless it is named."""
+    ours, theirs = rows.get(row, "slimdm"), rows.get(its_row or row, other)
     pairs = [a / b for a, b in zip(ours, theirs) if b]
     return statistics.median(pairs) if pairs and len(ours) == len(theirs) else None
 
@@ -65,8 +66,8 @@ def middle(rows, row):
 def targets(rows, options):
     """(what, found, bound, at most?) for every target; found is None when it was not measured."""
 
-    def inverse(row, other):
-        r = ratio(rows, row, other)
+    def inverse(row, other, its_row=None):
+        r = ratio(rows, row, other, its_row)
         return 1 / r if r else None
 
     idle = rows.get("wake-ups in %d idle seconds" % options.idle, "slimdm")
@@ -81,6 +82,8 @@ def targets(rows, options):
          ratio(rows, "port read, DM CPU", "answerer"), 1.3, True),
         ("DM CPU of a port write: of the floor's",
          ratio(rows, "port write, DM CPU", "answerer"), 1.3, True),
+        ("rep insw of a sector, DM CPU: QEMU needs times",
+         inverse("rep insw of a sector, DM CPU", "qemu"), 10, False),
         ("rep insw of a sector on two processors, DM CPU: QEMU needs times",
          inverse("rep insw of a sector on two processors, DM CPU", "qemu"), 10, False),
         ("READ SECTORS by rep insw on two processors, throughput: times QEMU's",
@@ -89,6 +92,9 @@ def targets(rows, options):
          inverse("READ MULTIPLE, DM CPU a MiB", "qemu"), 10, False),
         ("READ MULTIPLE by rep insw, throughput: times QEMU's",
          ratio(rows, "READ MULTIPLE, throughput", "qemu"), 10, False),
+        ("DMA 128 KiB reads, with their 13 port requests: of the speed of a bare pread loop",
+         inverse("DMA 128 KiB read, wall", "answerer", "pread of 128 KiB in a bare loop, wall"),
+         0.85, False),
         ("DMA 128 KiB reads: of the speed of pread calls behind the same requests",
          inverse("DMA 128 KiB read, wall", "answerer"), 0.85, False),
         ("DMA 128 KiB reads, DM CPU: of pread calls behind the same requests",
