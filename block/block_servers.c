@@ -16,6 +16,7 @@
 #include "block/block_nbd.h"
 #include "build_config.h"
 #include "dm/loop.h"
+#include "dm/passfd.h"
 
 #define WAITING_MAX   16
 #define SERVER_END_MS 10000
@@ -84,25 +85,12 @@ static void deliver(struct nbd_peer *peer, int fd, const char *reason)
 /* One answer, if it is there. Returns false when slimdm-nbd has gone. */
 static bool take_answer(struct nbd_peer *peer)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
     struct nbd_answer answer = {0};
-    struct iovec iov = {.iov_base = &answer, .iov_len = sizeof(answer)};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = control.bytes,
-                         .msg_controllen = sizeof(control.bytes)};
-    struct cmsghdr *cmsg;
-    ssize_t n = recvmsg(peer->control, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    int fd = -1;
+    int fd;
+    ssize_t n = passfd_receive(peer->control, &answer, sizeof(answer), &fd, MSG_DONTWAIT, NULL);
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    if (n < 0 && errno == EAGAIN)
         return true;
-    cmsg = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-    if (cmsg && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
     if (n != sizeof(answer) || !peer->nwaiting) {
         if (fd >= 0)
             close(fd);

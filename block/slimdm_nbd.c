@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "block/nbd_wire.h"
+#include "dm/passfd.h"
 
 #define CONNECT_MS    8000
 #define SERVER_END_MS 30000
@@ -207,25 +208,7 @@ static void server_stop(struct server *server)
 
 static void answer_with(const struct nbd_answer *answer, int fd)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    struct iovec iov = {.iov_base = (void *)answer, .iov_len = sizeof(*answer)};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-    if (fd >= 0) {
-        struct cmsghdr *cmsg;
-
-        msg.msg_control = control.bytes;
-        msg.msg_controllen = sizeof(control.bytes);
-        cmsg = CMSG_FIRSTHDR(&msg);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-    }
-    if (sendmsg(NBD_CONTROL_FD, &msg, MSG_NOSIGNAL) < 0)
+    if (passfd_send(NBD_CONTROL_FD, answer, sizeof(*answer), fd, 0) < 0)
         exit(1);
     if (fd >= 0)
         close(fd);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "ctl/ctl.h"
+#include "dm/passfd.h"
 
 #define PATIENCE_MS 30000
 #define MESSAGE_MAX (4u << 20)
@@ -156,33 +157,15 @@ static int receive_message(struct qmp_client *client, int64_t deadline, struct j
 /* Descriptors go with the first byte. */
 static int send_text(struct qmp_client *client, const char *text, int pass_fd)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
     size_t length = strlen(text), done = 0;
 
     while (done < length) {
-        struct iovec iov = {(void *)(text + done), length - done};
-        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-        ssize_t n;
+        ssize_t n = passfd_send(client->fd, text + done, length - done, done ? -1 : pass_fd, 0);
 
-        if (pass_fd >= 0 && !done) {
-            struct cmsghdr *cmsg;
-
-            msg.msg_control = &control;
-            msg.msg_controllen = sizeof(control);
-            cmsg = CMSG_FIRSTHDR(&msg);
-            cmsg->cmsg_level = SOL_SOCKET;
-            cmsg->cmsg_type = SCM_RIGHTS;
-            cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-            memcpy(CMSG_DATA(cmsg), &pass_fd, sizeof(int));
-        }
-        n = sendmsg(client->fd, &msg, MSG_NOSIGNAL);
-        if (n < 0 && errno != EINTR)
+        if (n < 0)
             return ctl_fail(-errno, "cannot ask the device model of domain %u: %s", client->domid,
                             strerror(errno));
-        done += n > 0 ? (size_t)n : 0;
+        done += (size_t)n;
     }
     return 0;
 }

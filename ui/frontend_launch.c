@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "dm/log.h"
+#include "dm/passfd.h"
 #include "ui/frontend_private.h"
 #include "ui/supervise_proto.h"
 
@@ -45,27 +46,6 @@ static void tell_end(const struct frontend *fe, int pid, int status)
                   WEXITSTATUS(status));
 }
 
-/* One packet with at most one descriptor. */
-static ssize_t receive_news(int socket, struct supervise_message *m, int *fd)
-{
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_LEN(sizeof(int))];
-    } control;
-    struct iovec iov = {m, sizeof(*m)};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = CMSG_LEN(sizeof(int))};
-    ssize_t n = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    struct cmsghdr *cmsg = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
-
-    *fd = -1;
-    if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
-        memcpy(fd, CMSG_DATA(cmsg), sizeof(int));
-    return n;
-}
-
 static void supervisor_gone(struct frontends *hub)
 {
     log_warn("slimdm-supervise has ended: front-ends that end are not started again");
@@ -77,7 +57,7 @@ static void supervisor_news(void *opaque, uint32_t events)
     struct frontends *hub = opaque;
     struct supervise_message m;
     int fd;
-    ssize_t n = receive_news(hub->supervisor, &m, &fd);
+    ssize_t n = passfd_receive(hub->supervisor, &m, sizeof(m), &fd, MSG_DONTWAIT, NULL);
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         supervisor_gone(hub);

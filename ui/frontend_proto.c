@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "dm/passfd.h"
 #include "ui/input.h"
 
 #define BODY(member)                                                                               \
@@ -148,67 +148,19 @@ int frontend_message_check(const struct frontend_message *message, uint32_t leng
 int frontend_message_send(int socket, const struct frontend_message *message, int pass_fd,
                           int flags)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec iov = {(void *)message, message->header.size};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-    ssize_t n;
-
-    if (pass_fd >= 0) {
-        struct cmsghdr *cmsg;
-
-        msg.msg_control = &control;
-        msg.msg_controllen = sizeof(control);
-        cmsg = CMSG_FIRSTHDR(&msg);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(cmsg), &pass_fd, sizeof(int));
-    }
-    do {
-        n = sendmsg(socket, &msg, flags | MSG_NOSIGNAL);
-    } while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : 0;
-}
-
-/* The one descriptor of a packet. More than one do not fit, and the kernel closes them. */
-static int received_fd(struct msghdr *msg)
-{
-    struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
-    int fd = -1;
-
-    if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
-        cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
-    return fd;
+    return passfd_send(socket, message, message->header.size, pass_fd, flags) < 0 ? -errno : 0;
 }
 
 int frontend_message_receive(int socket, struct frontend_message *message, int *fd, int flags)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_LEN(sizeof(int))]; /* not CMSG_SPACE: a second one would fit into that */
-    } control;
-    struct iovec iov = {message, sizeof(*message)};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = CMSG_LEN(sizeof(int))};
-    ssize_t n;
-    int rc;
+    int got, rc;
+    ssize_t n = passfd_receive(socket, message, sizeof(*message), fd, flags, &got);
 
-    *fd = -1;
-    do {
-        n = recvmsg(socket, &msg, flags | MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == ECONNRESET ? -EPIPE : -errno;
-    *fd = received_fd(&msg);
     if (n == 0)
         rc = -EPIPE;
-    else if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+    else if (got & (MSG_TRUNC | MSG_CTRUNC))
         rc = -EPROTO;
     else
         rc = frontend_message_check(message, (uint32_t)n);

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dm/passfd.h"
 #include "ui/frontend_proto.h"
 #include "ui/supervise_proto.h"
 
@@ -63,25 +64,7 @@ static void complain(const char *what, const char *object)
 /* The core never lets its socket fill up; if it does, it is at its end. */
 static void tell(const struct supervise_message *message, int fd)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec iov = {(void *)message, sizeof(*message)};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-    if (fd >= 0) {
-        struct cmsghdr *cmsg;
-
-        msg.msg_control = &control;
-        msg.msg_controllen = sizeof(control);
-        cmsg = CMSG_FIRSTHDR(&msg);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-    }
-    if (sendmsg(SUPERVISE_FD, &msg, MSG_NOSIGNAL) < 0 && errno != EPIPE)
+    if (passfd_send(SUPERVISE_FD, message, sizeof(*message), fd, 0) < 0 && errno != EPIPE)
         complain("cannot tell", "the device model");
 }
 

@@ -18,6 +18,7 @@
 
 #include <json-c/json.h>
 
+#include "dm/passfd.h"
 #include "toolstack/qmp_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -295,27 +296,10 @@ static void turns(struct loop *loop, int n)
 
 static void say(struct client *client, const uint8_t *data, size_t len, bool with_fd)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-    int fd = -1;
+    int fd = with_fd ? memfd_create("client", MFD_CLOEXEC) : -1;
 
-    if (with_fd) {
-        struct cmsghdr *c = &control.align;
-
-        fd = memfd_create("client", MFD_CLOEXEC);
-        msg.msg_control = control.bytes;
-        msg.msg_controllen = sizeof(control.bytes);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-    }
     if (len)
-        (void)!sendmsg(client->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)!passfd_send(client->fd, data, len, fd, MSG_DONTWAIT);
     if (fd >= 0)
         close(fd);
 }
