@@ -18,22 +18,10 @@
 
 #include "dm/dm.h"
 #include "dm/log.h"
+#include "dm/sanitized.h"
 #include "dm/seal_filter.h"
 #include "dm/seal_rights.h"
 #include "dm/worker.h"
-
-/* A sanitizer's run time attaches to the process, makes processes, and opens files. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
-    __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 static int refuse(const char *what, const char *object)
 {

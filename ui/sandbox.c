@@ -12,22 +12,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "dm/sanitized.h"
+
 #define NOBODY         65534
 #define DESCRIPTORS    128
 #define MEMORY_MAX     (1ul << 30)
 #define DESCRIPTOR_TOP 1024
-
-/* A sanitizer's run time maps terabytes, and asks the system for more than we do. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* Read and write what is open, take viewers, wait, tell the time, manage memory, end. */
 static const int allowed[] = {
