@@ -134,22 +134,13 @@ static uint32_t update(const struct fcs_table *t, uint32_t crc, const uint8_t *p
 uint32_t fcs_of(const struct fcs_table *table, const struct iovec *iov, int count, size_t offset,
                 size_t len)
 {
+    struct iov_range range = {iov, count, offset, len};
     uint32_t crc = UINT32_MAX;
+    uint8_t *piece;
+    size_t here;
 
-    for (int i = 0; i < count && len > 0; i++) {
-        size_t here = iov[i].iov_len;
-
-        if (offset >= here) {
-            offset -= here;
-            continue;
-        }
-        here -= offset;
-        if (here > len)
-            here = len;
-        crc = update(table, crc, (const uint8_t *)iov[i].iov_base + offset, here);
-        offset = 0;
-        len -= here;
-    }
+    while ((here = iov_range_next(&range, &piece)) > 0)
+        crc = update(table, crc, piece, here);
     return ~crc;
 }
 

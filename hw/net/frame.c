@@ -14,62 +14,36 @@
 int iov_slice(struct iovec *to, int max, const struct iovec *from, int count, size_t offset,
               size_t len)
 {
+    struct iov_range range = {from, count, offset, len};
+    uint8_t *piece;
+    size_t here;
     int n = 0;
 
-    for (int i = 0; i < count && len > 0 && n < max; i++) {
-        size_t here = from[i].iov_len;
-
-        if (offset >= here) {
-            offset -= here;
-            continue;
-        }
-        here -= offset;
-        if (here > len)
-            here = len;
-        to[n++] = (struct iovec){(uint8_t *)from[i].iov_base + offset, here};
-        offset = 0;
-        len -= here;
-    }
+    while (n < max && (here = iov_range_next(&range, &piece)) > 0)
+        to[n++] = (struct iovec){piece, here};
     return n;
-}
-
-enum direction { TO_BUFFER, FROM_BUFFER };
-
-static size_t copy(const struct iovec *iov, int count, size_t offset, uint8_t *buf, size_t len,
-                   enum direction direction)
-{
-    size_t done = 0;
-
-    for (int i = 0; i < count && done < len; i++) {
-        size_t here = iov[i].iov_len;
-        uint8_t *piece;
-
-        if (offset >= here) {
-            offset -= here;
-            continue;
-        }
-        piece = (uint8_t *)iov[i].iov_base + offset;
-        here -= offset;
-        if (here > len - done)
-            here = len - done;
-        if (direction == TO_BUFFER)
-            memcpy(buf + done, piece, here);
-        else
-            memcpy(piece, buf + done, here);
-        offset = 0;
-        done += here;
-    }
-    return done;
 }
 
 size_t iov_read(const struct iovec *iov, int count, size_t offset, void *buf, size_t len)
 {
-    return copy(iov, count, offset, buf, len, TO_BUFFER);
+    struct iov_range range = {iov, count, offset, len};
+    size_t done = 0, here;
+    uint8_t *piece;
+
+    for (; (here = iov_range_next(&range, &piece)) > 0; done += here)
+        memcpy((uint8_t *)buf + done, piece, here);
+    return done;
 }
 
 size_t iov_write(const struct iovec *iov, int count, size_t offset, const void *buf, size_t len)
 {
-    return copy(iov, count, offset, (uint8_t *)buf, len, FROM_BUFFER);
+    struct iov_range range = {iov, count, offset, len};
+    size_t done = 0, here;
+    uint8_t *piece;
+
+    for (; (here = iov_range_next(&range, &piece)) > 0; done += here)
+        memcpy(piece, (const uint8_t *)buf + done, here);
+    return done;
 }
 
 /* ---- IPv4 -------------------------------------------------------------------------------------
@@ -156,26 +130,18 @@ uint16_t inet_fold(uint64_t sum)
 
 uint64_t inet_sum_iov(const struct iovec *iov, int count, size_t offset, size_t len)
 {
+    struct iov_range range = {iov, count, offset, len};
     uint64_t sum = 0;
     bool odd = false;
+    uint8_t *piece;
+    size_t here;
 
-    for (int i = 0; i < count && len > 0; i++) {
-        size_t here = iov[i].iov_len;
-        uint64_t piece;
+    while ((here = iov_range_next(&range, &piece)) > 0) {
+        uint64_t part = inet_sum(piece, here);
 
-        if (offset >= here) {
-            offset -= here;
-            continue;
-        }
-        here -= offset;
-        if (here > len)
-            here = len;
-        piece = inet_sum((const uint8_t *)iov[i].iov_base + offset, here);
         /* A piece that begins in the middle of a word has its bytes the other way round. */
-        sum += odd ? __builtin_bswap16(fold(piece)) : piece;
+        sum += odd ? __builtin_bswap16(fold(part)) : part;
         odd ^= here & 1;
-        offset = 0;
-        len -= here;
     }
     return sum;
 }

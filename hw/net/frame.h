@@ -62,6 +62,33 @@ static inline void put_be32(uint8_t *p, uint32_t value)
  * does not fit or is not there is left out. Returns the number of pieces. */
 int iov_slice(struct iovec *to, int max, const struct iovec *from, int count, size_t offset,
               size_t len);
+/* Goes over the pieces of bytes [offset, offset + len) of a list. */
+struct iov_range {
+    const struct iovec *iov;
+    int count;
+    size_t offset, len; /* what is left, the offset from the start of iov[0] */
+};
+
+/* Takes the next piece: its length, its start in *piece; 0 at the end of the range or the list. */
+static inline size_t iov_range_next(struct iov_range *range, uint8_t **piece)
+{
+    size_t here = 0;
+
+    for (; range->len > 0 && range->count > 0 && !here; range->iov++, range->count--) {
+        if (range->offset >= range->iov->iov_len) {
+            range->offset -= range->iov->iov_len;
+            continue;
+        }
+        *piece = (uint8_t *)range->iov->iov_base + range->offset;
+        here = range->iov->iov_len - range->offset;
+        if (here > range->len)
+            here = range->len;
+        range->len -= here;
+        range->offset = 0;
+    }
+    return here;
+}
+
 /* Copy; return how many bytes there were. */
 size_t iov_read(const struct iovec *iov, int count, size_t offset, void *buf, size_t len);
 size_t iov_write(const struct iovec *iov, int count, size_t offset, const void *buf, size_t len);
