@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+/* What images do with requests; what is refused; the ways of a request and of a close. */
+#include "tests/block/block_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,93 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "block/block.h"
-#include "dm/loop.h"
-#include "tests/block/block_ram.h"
-
-struct fixture {
-    struct loop *loop;
-    struct workers *workers;
-    char path[64];
-    int completed;
-    struct block_request req;
-};
-
-static void completed(void *opaque, struct block_request *req)
-{
-    ((struct fixture *)opaque)->completed++;
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    const char *dir = getenv("TMPDIR");
-
-    if (!f || loop_create(&f->loop) || workers_create(&f->workers, f->loop, 2))
-        return -1;
-    snprintf(f->path, sizeof(f->path), "%s/block.XXXXXX", dir ? dir : P_tmpdir);
-    close(mkstemp(f->path));
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    workers_destroy(f->workers);
-    loop_destroy(f->loop);
-    unlink(f->path);
-    free(f);
-    return 0;
-}
-
-static void fill(struct fixture *f, size_t size)
-{
-    uint8_t *data = malloc(size + 1);
-    int fd = open(f->path, O_WRONLY | O_TRUNC);
-
-    for (size_t i = 0; i < size; i++)
-        data[i] = block_ram_pattern(i);
-    assert_int_equal(write(fd, data, size), size);
-    close(fd);
-    free(data);
-}
-
-static struct block *open_raw(struct fixture *f, bool read_only)
-{
-    struct block_options options = {.workers = f->workers, .format = "raw", .read_only = read_only};
-    struct block *block;
-    char error[200] = "";
-
-    if (block_open_path(&block, f->path, &options, error, sizeof(error)))
-        fail_msg("%s", error);
-    return block;
-}
-
-/* Runs one request to its end, however it gets there. */
-static int run(struct fixture *f, struct block *block, enum block_op op, uint64_t offset, void *buf,
-               size_t bytes)
-{
-    struct block_request *req = &f->req;
-    int before = f->completed;
-
-    req->op = op;
-    req->offset = offset;
-    req->bytes = bytes;
-    req->niov = 1;
-    req->iov[0] = (struct iovec){buf, bytes};
-    req->complete = completed;
-    req->opaque = f;
-    if (block_submit(block, req) == BLOCK_PENDING)
-        while (f->completed == before)
-            loop_turn(f->loop, 100);
-    return req->error;
-}
-
 static void test_reads_what_the_file_holds(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     uint8_t buf[4096];
     struct block *block;
 
@@ -119,7 +32,7 @@ static void test_reads_what_the_file_holds(void **state)
 
 static void test_writes_reach_the_file_and_flush(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     uint8_t buf[1024], back[1024];
     struct block *block;
     int fd;
@@ -140,7 +53,7 @@ static void test_writes_reach_the_file_and_flush(void **state)
 
 static void test_odd_size_reads_zeros_behind_the_end(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     uint8_t buf[512];
     struct block *block;
 
@@ -157,7 +70,7 @@ static void test_odd_size_reads_zeros_behind_the_end(void **state)
 
 static void test_cve_2008_0928_requests_outside_the_image_are_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     uint8_t buf[1024] = {0};
     struct stat st;
     struct block *block;
@@ -176,7 +89,7 @@ static void test_cve_2008_0928_requests_outside_the_image_are_refused(void **sta
 
 static void test_cve_2008_2004_no_format_is_guessed(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     uint8_t header[512] = {'Q', 'F', 'I', 0xfb, 0, 0, 0, 2}, buf[512];
     struct block *block;
 
@@ -196,9 +109,9 @@ static void test_cve_2008_2004_no_format_is_guessed(void **state)
 static void test_cve_2008_1945_cve_2013_1922_no_backing_file_is_followed(void **state)
 {
     static const char backing[] = "/etc/passwd";
-    struct fixture *f = *state;
-    uint8_t header[512] = {'Q', 'F', 'I', 0xfb, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 104,
-                           0,   0,   0, sizeof(backing) - 1};
+    struct block_fixture *f = *state;
+    uint8_t header[512] = {'Q', 'F', 'I', 0xfb, 0, 0,   0, 2, 0, 0,
+                           0,   0,   0,   0,    0, 104, 0, 0, 0, sizeof(backing) - 1};
     uint8_t buf[1024];
     struct block *block;
 
@@ -217,7 +130,7 @@ static void test_cve_2008_1945_cve_2013_1922_no_backing_file_is_followed(void **
 
 static void test_formats_are_refused_by_name(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_options options = {.workers = f->workers, .format = "qcow2"};
     struct block *block;
     char error[200];
@@ -235,7 +148,7 @@ static void test_formats_are_refused_by_name(void **state)
 
 static void test_cve_2015_7311_read_only_is_honoured(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_options options = {.workers = f->workers};
     uint8_t buf[512] = {1};
     struct block *block;
@@ -262,7 +175,7 @@ static void test_cve_2015_7311_read_only_is_honoured(void **state)
 
 static void test_descriptor_is_duplicated_and_closed_on_exec(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_options options = {.workers = f->workers};
     struct block *block;
     char error[200];
@@ -284,7 +197,7 @@ static void test_descriptor_is_duplicated_and_closed_on_exec(void **state)
 
 static void test_two_openers_are_no_conflict(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block *a, *b;
 
     fill(f, 4096);
@@ -296,7 +209,7 @@ static void test_two_openers_are_no_conflict(void **state)
 
 static void test_size_limit_is_an_error_not_a_signal(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct rlimit old, limit;
     uint8_t buf[512] = {0};
     struct block *block;
@@ -315,7 +228,7 @@ static void test_size_limit_is_an_error_not_a_signal(void **state)
 
 static void test_worker_path_gives_the_same_answers(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_ram ram;
     struct block *block;
     uint8_t buf[2048], again[2048];
@@ -339,7 +252,7 @@ static void test_worker_path_gives_the_same_answers(void **state)
 
 static void test_errors_name_where_they_are(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_ram ram;
     struct block *block;
     uint8_t buf[4096] = {0};
@@ -367,7 +280,7 @@ static void test_errors_name_where_they_are(void **state)
 
 static void test_failed_flush_is_never_forgotten(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_ram ram;
     struct block *block;
     uint8_t buf[512] = {0};
@@ -386,7 +299,7 @@ static void test_failed_flush_is_never_forgotten(void **state)
 
 static void test_flush_costs_nothing_when_nothing_was_written(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_ram ram;
     struct block *block;
     uint8_t buf[512] = {0};
@@ -406,7 +319,7 @@ static void test_flush_costs_nothing_when_nothing_was_written(void **state)
 
 static void test_cancelled_read_touches_no_buffer(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_ram ram;
     struct block *block;
     uint8_t buf[512];
@@ -418,7 +331,7 @@ static void test_cancelled_read_touches_no_buffer(void **state)
                                     .bytes = 512,
                                     .niov = 1,
                                     .iov = {{buf, 512}},
-                                    .complete = completed,
+                                    .complete = block_fixture_completed,
                                     .opaque = f};
     assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
     block_cancel(&f->req);
@@ -433,7 +346,7 @@ static void test_cancelled_read_touches_no_buffer(void **state)
 
 static void test_copied_write_does_not_see_later_changes(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_ram ram;
     struct block *block;
     uint8_t buf[512];
@@ -446,7 +359,7 @@ static void test_copied_write_does_not_see_later_changes(void **state)
                                     .bytes = 512,
                                     .niov = 1,
                                     .iov = {{buf, 512}},
-                                    .complete = completed,
+                                    .complete = block_fixture_completed,
                                     .opaque = f};
     assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
     memset(buf, 0x22, sizeof(buf));
@@ -460,7 +373,7 @@ static void test_copied_write_does_not_see_later_changes(void **state)
 
 static void test_close_waits_for_running_writes(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_ram ram;
     struct block *block;
     uint8_t buf[512];
@@ -473,7 +386,7 @@ static void test_close_waits_for_running_writes(void **state)
                                     .bytes = 512,
                                     .niov = 1,
                                     .iov = {{buf, 512}},
-                                    .complete = completed,
+                                    .complete = block_fixture_completed,
                                     .opaque = f};
     assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
     assert_int_equal(block_close(block), 0);
@@ -490,7 +403,7 @@ static void test_close_waits_for_running_writes(void **state)
 
 static void test_close_later_does_not_wait(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_ram ram;
     struct block *block;
     uint8_t buf[512];
@@ -501,7 +414,7 @@ static void test_close_later_does_not_wait(void **state)
                                     .bytes = 512,
                                     .niov = 1,
                                     .iov = {{buf, 512}},
-                                    .complete = completed,
+                                    .complete = block_fixture_completed,
                                     .opaque = f};
     assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
     block_close_later(block);
@@ -514,7 +427,7 @@ static void test_close_later_does_not_wait(void **state)
 
 static void test_discard_gives_back_only_when_asked(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block_options options = {.workers = f->workers, .discard = true};
     uint8_t buf[4096];
     struct block *block;
@@ -540,7 +453,7 @@ static void test_discard_gives_back_only_when_asked(void **state)
 
 static void test_scattered_read_and_write(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     uint8_t a[100], b[412], c[512];
     struct block *block;
 
@@ -551,7 +464,7 @@ static void test_scattered_read_and_write(void **state)
                                     .bytes = 1024,
                                     .niov = 3,
                                     .iov = {{a, 100}, {b, 412}, {c, 512}},
-                                    .complete = completed,
+                                    .complete = block_fixture_completed,
                                     .opaque = f};
     if (block_submit(block, &f->req) == BLOCK_PENDING)
         while (!f->completed)
@@ -565,7 +478,7 @@ static void test_scattered_read_and_write(void **state)
 
 static void test_shared_image_is_closed_by_its_last_owner(void **state)
 {
-    struct fixture *f = *state;
+    struct block_fixture *f = *state;
     struct block *block, *second;
     uint8_t buf[512] = {7};
 
@@ -582,333 +495,31 @@ static void test_shared_image_is_closed_by_its_last_owner(void **state)
     assert_int_equal(block_close(second), 0);
 }
 
-/* ---- errors that hold a request -------------------------------------------------------------- */
-
-struct heard {
-    unsigned times;
-    struct block_error last;
-};
-
-static void told(void *opaque, const struct block_error *error)
-{
-    struct heard *heard = opaque;
-
-    heard->times++;
-    heard->last = *error;
-}
-
-static void begin(struct fixture *f, struct block *block, enum block_op op, uint64_t offset,
-                  void *buf, size_t bytes)
-{
-    f->req = (struct block_request){.op = op,
-                                    .offset = offset,
-                                    .bytes = bytes,
-                                    .copy = op == BLOCK_WRITE,
-                                    .niov = 1,
-                                    .iov = {{buf, bytes}},
-                                    .complete = completed,
-                                    .opaque = f};
-    f->completed = 0;
-    assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
-}
-
-static void wait_held(struct fixture *f, struct block *block)
-{
-    for (int i = 0; i < 100 && !block_held(block); i++)
-        loop_turn(f->loop, 100);
-    assert_int_equal(block_held(block), 1);
-    assert_int_equal(f->completed, 0);
-}
-
-static int wait_done(struct fixture *f)
-{
-    for (int i = 0; i < 100 && !f->completed; i++)
-        loop_turn(f->loop, 100);
-    assert_int_equal(f->completed, 1);
-    return f->req.error;
-}
-
-static struct block *ram_image(struct fixture *f, struct block_ram *ram, bool blocks)
-{
-    struct block *block;
-
-    assert_int_equal(block_ram_create(ram, &block, 65536, false, f->workers), 0);
-    ram->blocks = blocks;
-    return block;
-}
-
-static void test_a_full_disk_holds_the_write_until_there_is_room(void **state)
-{
-    struct fixture *f = *state;
-
-    for (int blocks = 0; blocks < 2; blocks++) {
-        struct heard heard = {0};
-        struct block_ram ram;
-        struct block *block = ram_image(f, &ram, blocks);
-        uint8_t buf[4096];
-
-        block_set_on_error(block, BLOCK_REPORT, BLOCK_ENOSPC, told, &heard);
-        ram.fault = -ENOSPC;
-        ram.fault_op = BLOCK_WRITE;
-        ram.fault_offset = 10240; /* in the middle */
-        ram.fault_bytes = 512;
-        memset(buf, 0x77, sizeof(buf));
-        begin(f, block, BLOCK_WRITE, 8192, buf, sizeof(buf));
-        wait_held(f, block);
-        memset(buf, 0, sizeof(buf)); /* the buffer was copied */
-        assert_int_equal(heard.times, 1);
-        assert_true(heard.last.write && heard.last.action == BLOCK_STOP);
-        block_retry(block); /* still full */
-        wait_held(f, block);
-        assert_int_equal(heard.times, 2);
-        ram.fault = 0;
-        block_retry(block);
-        assert_int_equal(wait_done(f), 0);
-        assert_int_equal(f->req.done, sizeof(buf));
-        for (size_t i = 0; i < sizeof(buf); i++)
-            assert_int_equal(ram.data[8192 + i], 0x77);
-        /* another error than a full disk is the owner's */
-        ram.fault = -EIO;
-        assert_int_equal(run(f, block, BLOCK_WRITE, 8192, buf, sizeof(buf)), -EIO);
-        assert_int_equal(heard.last.action, BLOCK_REPORT);
-        block_close(block);
-        block_ram_fini(&ram);
-    }
-}
-
-static void test_a_held_read_goes_on_where_it_was(void **state)
-{
-    struct fixture *f = *state;
-
-    for (int blocks = 0; blocks < 2; blocks++) {
-        struct heard heard = {0};
-        struct block_ram ram;
-        struct block *block = ram_image(f, &ram, blocks);
-        uint8_t buf[4096] = {0};
-
-        block_set_on_error(block, BLOCK_STOP, BLOCK_REPORT, told, &heard);
-        ram.fault = -EIO;
-        ram.fault_op = BLOCK_READ;
-        ram.fault_offset = 3072;
-        ram.fault_bytes = 512;
-        begin(f, block, BLOCK_READ, 1024, buf, sizeof(buf));
-        wait_held(f, block);
-        ram.fault = 0;
-        block_retry(block);
-        assert_int_equal(wait_done(f), 0);
-        for (size_t i = 0; i < sizeof(buf); i++)
-            assert_int_equal(buf[i], block_ram_pattern(1024 + i));
-        block_close(block);
-        block_ram_fini(&ram);
-    }
-}
-
-static void test_held_requests_can_be_given_up_cancelled_and_closed(void **state)
-{
-    struct fixture *f = *state;
-    struct block_ram ram;
-    struct block *block = ram_image(f, &ram, true);
-    uint8_t buf[512] = {0};
-
-    block_set_on_error(block, BLOCK_STOP, BLOCK_STOP, NULL, NULL);
-    ram.fault = -EIO;
-    ram.fault_op = BLOCK_WRITE;
-    ram.fault_bytes = 65536;
-    begin(f, block, BLOCK_WRITE, 0, buf, sizeof(buf));
-    wait_held(f, block);
-    block_give_up(block);
-    assert_int_equal(f->completed, 0); /* never from inside */
-    assert_int_equal(wait_done(f), -EIO);
-    begin(f, block, BLOCK_WRITE, 0, buf, sizeof(buf));
-    wait_held(f, block);
-    block_cancel(&f->req);
-    assert_int_equal(block_held(block), 0);
-    assert_int_equal(wait_done(f), -ECANCELED);
-    begin(f, block, BLOCK_WRITE, 0, buf, sizeof(buf));
-    wait_held(f, block);
-    block_close(block);
-    assert_int_equal(wait_done(f), -EIO);
-    assert_true(ram.closed);
-    block_ram_fini(&ram);
-}
-
-static void test_ignored_errors_give_zeros_and_success(void **state)
-{
-    struct fixture *f = *state;
-    struct heard heard = {0};
-    struct block_ram ram;
-    struct block *block = ram_image(f, &ram, true);
-    uint8_t buf[512];
-
-    block_set_on_error(block, BLOCK_IGNORE, BLOCK_IGNORE, told, &heard);
-    ram.fault = -EIO;
-    ram.fault_op = BLOCK_READ;
-    ram.fault_bytes = 65536;
-    memset(buf, 0xff, sizeof(buf));
-    assert_int_equal(run(f, block, BLOCK_READ, 0, buf, sizeof(buf)), 0);
-    for (size_t i = 0; i < sizeof(buf); i++)
-        assert_int_equal(buf[i], 0);
-    assert_int_equal(heard.last.action, BLOCK_IGNORE);
-    ram.fault_op = BLOCK_WRITE;
-    assert_int_equal(run(f, block, BLOCK_WRITE, 0, buf, sizeof(buf)), 0);
-    assert_int_equal(heard.times, 2);
-    block_close(block);
-    block_ram_fini(&ram);
-}
-
-/* ---- locks, sizes, cache modes --------------------------------------------------------------- */
-
-static int open_locked(struct fixture *f, struct block **block, bool read_only)
-{
-    struct block_options options = {.workers = f->workers, .read_only = read_only, .lock = true};
-    char error[200];
-
-    return block_open_path(block, f->path, &options, error, sizeof(error));
-}
-
-static void test_writers_exclude_each_other_and_readers(void **state)
-{
-    struct fixture *f = *state;
-    struct block *a, *b, *c;
-    char error[200] = "";
-
-    fill(f, 4096);
-    assert_int_equal(open_locked(f, &a, false), 0);
-    assert_int_equal(open_locked(f, &b, false), -EBUSY);
-    assert_int_equal(open_locked(f, &b, true), -EBUSY);
-    assert_int_equal(block_lock(a, false, error, sizeof(error)), 0);
-    assert_int_equal(open_locked(f, &b, true), 0);
-    assert_int_equal(open_locked(f, &c, true), 0);
-    assert_int_equal(block_lock(a, true, error, sizeof(error)), -EBUSY);
-    assert_non_null(strstr(error, f->path));
-    block_close(b);
-    block_close(c);
-    assert_int_equal(block_lock(a, true, error, sizeof(error)), 0);
-    assert_int_equal(open_locked(f, &b, true), -EBUSY);
-    block_close(a);
-    assert_int_equal(open_locked(f, &b, false), 0);
-    block_close(b);
-}
-
-static void resized(void *opaque, int error)
-{
-    *(int *)opaque = error;
-}
-
-static void test_another_size(void **state)
-{
-    struct fixture *f = *state;
-    struct block *block;
-    uint8_t buf[512];
-    struct stat st;
-    int result = 1;
-
-    fill(f, 4096);
-    block = open_raw(f, false);
-    assert_int_equal(block_resize(block, 8192, resized, &result), 0);
-    assert_int_equal(block_resize(block, 8192, resized, &result), -EBUSY);
-    while (result == 1)
-        loop_turn(f->loop, 100);
-    assert_int_equal(result, 0);
-    assert_int_equal(block_size(block), 8192);
-    assert_int_equal(run(f, block, BLOCK_READ, 7680, buf, 512), 0);
-    assert_int_equal(stat(f->path, &st), 0);
-    assert_int_equal(st.st_size, 8192);
-    assert_int_equal(block_resize(block, 0, resized, &result), -EINVAL);
-    block_close(block);
-    block = open_raw(f, true);
-    assert_int_equal(block_resize(block, 4096, resized, &result), -EROFS);
-    block_close(block);
-}
-
-static void test_past_the_page_cache_at_any_sector(void **state)
-{
-    struct fixture *f = *state;
-    struct block_options options = {.workers = f->workers, .cache = BLOCK_CACHE_DIRECTSYNC};
-    uint8_t *buf = malloc(300 * 1024 + 1), *image = malloc(1 << 20);
-    struct block *block;
-    char error[200];
-    unsigned seed = 1;
-    int fd;
-
-    fill(f, 1 << 20);
-    for (size_t i = 0; i < 1 << 20; i++)
-        image[i] = block_ram_pattern(i);
-    assert_int_equal(block_open_path(&block, f->path, &options, error, sizeof(error)), 0);
-    for (int i = 0; i < 60; i++) {
-        size_t offset = (size_t)(rand_r(&seed) % 1400) * 512;
-        size_t bytes = (size_t)(rand_r(&seed) % (i % 10 ? 12 : 600) + 1) * 512;
-
-        memset(buf + 1, i + 1, bytes); /* memory at an odd address, too */
-        if (i % 2) {
-            assert_int_equal(run(f, block, BLOCK_WRITE, offset, buf + 1, bytes), 0);
-            memset(image + offset, i + 1, bytes);
-        } else {
-            assert_int_equal(run(f, block, BLOCK_READ, offset, buf + 1, bytes), 0);
-            assert_memory_equal(buf + 1, image + offset, bytes);
-        }
-    }
-    block_close(block);
-    fd = open(f->path, O_RDONLY);
-    for (size_t i = 0; i < 1 << 20; i += 4096) {
-        assert_int_equal(pread(fd, buf, 4096, (off_t)i), 4096);
-        assert_memory_equal(buf, image + i, 4096);
-    }
-    close(fd);
-    free(buf);
-    free(image);
-}
-
-static void test_unsafe_does_not_flush(void **state)
-{
-    struct fixture *f = *state;
-    struct block_ram ram;
-    struct block *block = ram_image(f, &ram, false);
-    uint8_t buf[512] = {0};
-
-    block_set_cache_mode(block, BLOCK_CACHE_UNSAFE);
-    assert_int_equal(run(f, block, BLOCK_WRITE, 0, buf, 512), 0);
-    assert_int_equal(run(f, block, BLOCK_FLUSH, 0, NULL, 0), 0);
-    block_close(block);
-    assert_int_equal(ram.flushes, 0);
-    block_ram_fini(&ram);
-}
-
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_reads_what_the_file_holds),
-        T(test_writes_reach_the_file_and_flush),
-        T(test_odd_size_reads_zeros_behind_the_end),
-        T(test_cve_2008_0928_requests_outside_the_image_are_refused),
-        T(test_cve_2008_2004_no_format_is_guessed),
-        T(test_cve_2008_1945_cve_2013_1922_no_backing_file_is_followed),
-        T(test_formats_are_refused_by_name),
-        T(test_cve_2015_7311_read_only_is_honoured),
-        T(test_descriptor_is_duplicated_and_closed_on_exec),
-        T(test_two_openers_are_no_conflict),
-        T(test_size_limit_is_an_error_not_a_signal),
-        T(test_worker_path_gives_the_same_answers),
-        T(test_errors_name_where_they_are),
-        T(test_failed_flush_is_never_forgotten),
-        T(test_flush_costs_nothing_when_nothing_was_written),
-        T(test_cancelled_read_touches_no_buffer),
-        T(test_copied_write_does_not_see_later_changes),
-        T(test_close_waits_for_running_writes),
-        T(test_close_later_does_not_wait),
-        T(test_discard_gives_back_only_when_asked),
-        T(test_scattered_read_and_write),
-        T(test_shared_image_is_closed_by_its_last_owner),
-        T(test_a_full_disk_holds_the_write_until_there_is_room),
-        T(test_a_held_read_goes_on_where_it_was),
-        T(test_held_requests_can_be_given_up_cancelled_and_closed),
-        T(test_ignored_errors_give_zeros_and_success),
-        T(test_writers_exclude_each_other_and_readers),
-        T(test_another_size),
-        T(test_past_the_page_cache_at_any_sector),
-        T(test_unsafe_does_not_flush),
+        BLOCK_TEST(test_reads_what_the_file_holds),
+        BLOCK_TEST(test_writes_reach_the_file_and_flush),
+        BLOCK_TEST(test_odd_size_reads_zeros_behind_the_end),
+        BLOCK_TEST(test_cve_2008_0928_requests_outside_the_image_are_refused),
+        BLOCK_TEST(test_cve_2008_2004_no_format_is_guessed),
+        BLOCK_TEST(test_cve_2008_1945_cve_2013_1922_no_backing_file_is_followed),
+        BLOCK_TEST(test_formats_are_refused_by_name),
+        BLOCK_TEST(test_cve_2015_7311_read_only_is_honoured),
+        BLOCK_TEST(test_descriptor_is_duplicated_and_closed_on_exec),
+        BLOCK_TEST(test_two_openers_are_no_conflict),
+        BLOCK_TEST(test_size_limit_is_an_error_not_a_signal),
+        BLOCK_TEST(test_worker_path_gives_the_same_answers),
+        BLOCK_TEST(test_errors_name_where_they_are),
+        BLOCK_TEST(test_failed_flush_is_never_forgotten),
+        BLOCK_TEST(test_flush_costs_nothing_when_nothing_was_written),
+        BLOCK_TEST(test_cancelled_read_touches_no_buffer),
+        BLOCK_TEST(test_copied_write_does_not_see_later_changes),
+        BLOCK_TEST(test_close_waits_for_running_writes),
+        BLOCK_TEST(test_close_later_does_not_wait),
+        BLOCK_TEST(test_discard_gives_back_only_when_asked),
+        BLOCK_TEST(test_scattered_read_and_write),
+        BLOCK_TEST(test_shared_image_is_closed_by_its_last_owner),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
