@@ -44,6 +44,16 @@ def frame(number, size=64, to=BROADCAST):
     return head + bytes((number + i) & 0xFF for i in range(size - len(head)))
 
 
+def checksum(data):
+    """The Internet checksum."""
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(">%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total ^ 0xFFFF
+
+
 class Nic:
     """The card in a slot, BARs as firmware gives them; memory from `ram` on is the driver's."""
 
