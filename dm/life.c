@@ -88,6 +88,7 @@ void life_watch(struct dm *dm)
     if (dm->restricted)
         return;
     machine_pv_start(dm);
+    timeoffset_begin(dm);
     rc = xen_store_watch(dm->xen, "@releaseDomain", DOMAIN_RELEASED);
     if (!rc)
         rc = loop_fd_add(dm->env.loop, &dm->store_fd, xen_store_fd(dm->xen), EPOLLIN, store_ready,

@@ -220,45 +220,22 @@ static int make_pm(struct dm *dm, struct machine *m, struct cmos *cmos)
 
 /* ---- platform device ------------------------------------------------------------------------ */
 
-#define BLACKLIST     "/mh/driver-blacklist"
-#define BLACKLIST_MAX 64u
-
-/* Drivers that the host's administrator has excluded: /mh/driver-blacklist/<product>/<build>. */
-static size_t read_blacklist(struct xen *xen, struct xen_platform_driver list[BLACKLIST_MAX])
-{
-    unsigned products = 0;
-    char **product = xen_store_directory(xen, BLACKLIST, &products);
-    size_t n = 0;
-
-    for (unsigned p = 0; product && p < products; p++) {
-        char path[128];
-        unsigned builds = 0;
-        char **build;
-
-        snprintf(path, sizeof(path), BLACKLIST "/%.80s", product[p]);
-        build = xen_store_directory(xen, path, &builds);
-        for (unsigned b = 0; build && b < builds && n < BLACKLIST_MAX; b++)
-            list[n++] = (struct xen_platform_driver){xen_platform_product(product[p]),
-                                                     (uint32_t)strtoul(build[b], NULL, 10)};
-        free(build);
-    }
-    free(product);
-    return n;
-}
-
 static int make_platform(struct dm *dm, struct machine *m)
 {
     const struct config_pci *slot = pci_slot_of(dm->config, CONFIG_PCI_PLATFORM);
-    struct xen_platform_driver blacklist[BLACKLIST_MAX];
     struct xen_platform_config platform = {
-        .unplug = {.disks = unplug_disks, .nics = unplug_nics, .opaque = dm}};
+        .unplug = {.disks = unplug_disks, .nics = unplug_nics, .opaque = dm},
+        .blacklisted = driver_blacklist_has,
+        .blacklist = &m->blacklist,
+    };
     struct xen_platform *device;
 
     if (!slot)
         return 0;
     platform.devfn = PCI_DEVFN(slot->slot, slot->function);
-    platform.blacklist = blacklist;
-    platform.blacklist_count = read_blacklist(dm->xen, blacklist);
+    m->blacklist.xen = dm->xen;
+    if (dm->config->restrict_domid)
+        driver_blacklist_read(&m->blacklist); /* it cannot be read later */
     return xen_platform_create(&device, &dm->env, &platform);
 }
 

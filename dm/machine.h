@@ -4,6 +4,7 @@
 #define DM_MACHINE_H
 
 #include "dm/dm.h"
+#include "dm/driver_blacklist.h"
 #include "firmware/optrom.h"
 
 struct machine {
@@ -15,6 +16,7 @@ struct machine {
     struct display *display; /* the adapter's screen; NULL with vga=none */
     struct optrom vga_rom;
     struct machine_nics *nics; /* NULL without any */
+    struct driver_blacklist blacklist;
 };
 
 /* Makes every device that the configuration names. 0, or -errno after logging why. */

@@ -65,13 +65,9 @@ static int open_log(const char *file)
 /* A descriptor 0, 1 or 2 that is closed would be taken by the next file, and logged into. */
 static void fill_standard_descriptors(void)
 {
-    int fd;
-
-    do {
-        fd = open("/dev/null", O_RDWR);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            return;
 }
 
 /* SLIMDM_LOG=error|warning|info|debug: how much is said; libxl passes its environment on. */

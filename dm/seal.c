@@ -152,6 +152,7 @@ int seal(struct dm *dm)
     workers_end_threads(dm->env.workers);
     inherited_close(&dm->inherited, config);
     if (config->restrict_domid) {
+        timeoffset_begin(dm);
         rc = xen_restrict(dm->xen);
         if (rc) {
             log_error("-xen-domid-restrict: cannot restrict the Xen handles to domain %u: %s",

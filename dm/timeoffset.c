@@ -67,10 +67,14 @@ void timeoffset_moved(void *opaque, int64_t seconds)
 
 void timeoffset_init(struct dm *dm)
 {
+    timer_init(&dm->offset_timer, dm->env.loop, CLOCK_HOST, second_over, dm);
+}
+
+void timeoffset_begin(struct dm *dm)
+{
     char path[128], *text, *end;
     long long offset;
 
-    timer_init(&dm->offset_timer, dm->env.loop, CLOCK_HOST, second_over, dm);
     text = find_key(dm, path) ? xen_store_read(dm->xen, path) : NULL;
     if (!text)
         return;

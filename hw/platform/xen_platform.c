@@ -84,8 +84,8 @@ struct xen_platform {
     struct pci_function fn;
     struct platform_ops platform;
     struct xen_platform_unplug_ops unplug;
-    struct xen_platform_driver *blacklist;
-    size_t blacklist_count;
+    bool (*blacklisted)(void *blacklist, uint16_t product, uint32_t build);
+    void *blacklist;
     struct io_region ports;
 };
 
@@ -129,10 +129,8 @@ static void driver_update(struct xen_platform *x)
 
     if (!s->product_known || !s->build_known)
         return;
-    s->blacklisted = false;
-    for (size_t i = 0; i < x->blacklist_count && s->product != 0; i++)
-        if (x->blacklist[i].product == s->product && x->blacklist[i].build == s->build)
-            s->blacklisted = true;
+    s->blacklisted =
+        s->product && x->blacklisted && x->blacklisted(x->blacklist, s->product, s->build);
     log_guest("platform: driver product %u build %u%s", s->product, s->build,
               s->blacklisted ? " is blacklisted" : "");
 }
@@ -290,10 +288,7 @@ static void platform_loaded(void *opaque)
 
 static void platform_destroy(void *opaque)
 {
-    struct xen_platform *x = opaque;
-
-    free(x->blacklist);
-    free(x);
+    free(opaque);
 }
 
 static const struct device_ops ops = {
@@ -333,18 +328,6 @@ static void describe(struct xen_platform *x, uint8_t devfn)
                                   .dev = x};
 }
 
-static int copy_blacklist(struct xen_platform *x, const struct xen_platform_config *config)
-{
-    if (config->blacklist_count == 0)
-        return 0;
-    x->blacklist = calloc(config->blacklist_count, sizeof(*x->blacklist));
-    if (!x->blacklist)
-        return -ENOMEM;
-    memcpy(x->blacklist, config->blacklist, config->blacklist_count * sizeof(*x->blacklist));
-    x->blacklist_count = config->blacklist_count;
-    return 0;
-}
-
 int xen_platform_create(struct xen_platform **out, const struct dm_env *env,
                         const struct xen_platform_config *config)
 {
@@ -354,10 +337,10 @@ int xen_platform_create(struct xen_platform **out, const struct dm_env *env,
         return -ENOMEM;
     x->platform = env->platform;
     x->unplug = config->unplug;
+    x->blacklisted = config->blacklisted;
+    x->blacklist = config->blacklist;
     describe(x, config->devfn);
-    int err = copy_blacklist(x, config);
-    if (!err)
-        err = device_register(env->devices, &ops, x);
+    int err = device_register(env->devices, &ops, x);
     if (err) {
         platform_destroy(x);
         return err;

@@ -18,18 +18,12 @@ struct xen_platform_unplug_ops {
     void *opaque;
 };
 
-/* A driver that must not take over. */
-struct xen_platform_driver {
-    uint16_t product;
-    uint32_t build;
-};
-
 struct xen_platform_config {
     uint8_t devfn; /* usually 02.0 */
     struct xen_platform_unplug_ops unplug;
-    /* /mh/driver-blacklist of xenstore; copied. Product 0 is nobody: such entries do nothing. */
-    const struct xen_platform_driver *blacklist;
-    size_t blacklist_count;
+    /* Whether a driver must not take over. NULL: all may. Product 0 is nobody and not asked for. */
+    bool (*blacklisted)(void *blacklist, uint16_t product, uint32_t build);
+    void *blacklist;
 };
 
 struct xen_platform;
