@@ -24,12 +24,6 @@ static void option_version(struct parser *p, const char *value)
     p->config->mode = CONFIG_MODE_VERSION;
 }
 
-static void option_traditional(struct parser *p, const char *value)
-{
-    fail(p, "not built yet: the traditional (qemu-dm) command line; accepted: "
-            "device_model_version=\"qemu-xen\"");
-}
-
 enum { FLAG, VALUE };
 
 static const struct option options[] = {
@@ -42,7 +36,9 @@ static const struct option options[] = {
     {"xen-domid", VALUE, option_domid, NULL},
     {"xen-attach", FLAG, option_attach, NULL},
     {"xen-domid-restrict", FLAG, option_restrict, NULL},
-    {"domain-name", VALUE, option_traditional, NULL},
+    {"domain-name", VALUE, option_refuse,
+     "this is an option of qemu-dm, whose command line begins with the domain; accepted: -d N "
+     "-domain-name NAME"},
     {"name", VALUE, option_name, NULL},
     {"uuid", VALUE, option_uuid, NULL},
     {"machine", VALUE, option_machine, NULL},
@@ -153,16 +149,20 @@ static const struct option options[] = {
     {"watchdog-action", VALUE, NULL, NULL},
 };
 
-static const struct option *find_option(const char *arg)
+static const struct option *find_option(const struct parser *p, const char *arg)
 {
+    const struct option *option = NULL;
+
     if (arg[0] != '-')
         return NULL;
     arg += arg[1] == '-' ? 2 : 1;
-    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+    if (p->config->traditional)
+        option = traditional_option(arg);
+    for (size_t i = 0; !option && i < sizeof(options) / sizeof(options[0]); i++) {
         if (!strcmp(options[i].name, arg))
-            return &options[i];
+            option = &options[i];
     }
-    return NULL;
+    return option;
 }
 
 static bool help_or_version(const struct parser *p)
@@ -174,7 +174,7 @@ static bool help_or_version(const struct parser *p)
 static void read_options(struct parser *p, int argc, char *const argv[])
 {
     for (int i = 1; i < argc && !p->err && !help_or_version(p); i++) {
-        const struct option *option = find_option(argv[i]);
+        const struct option *option = find_option(p, argv[i]);
         const char *value = NULL;
 
         set_context(p, NULL, NULL);
@@ -209,6 +209,8 @@ static void join_options(struct parser *p)
     machine_finish(p);
     if (p->err || p->config->mode == CONFIG_MODE_DUMP_STATE)
         return;
+    if (p->config->traditional)
+        traditional_finish(p);
     devices_finish(p);
     drives_finish(p);
     nics_finish(p);
@@ -227,15 +229,13 @@ static void check_size(struct parser *p, int argc, char *const argv[])
         fail(p, "the command line is too long; accepted: up to %u bytes", CONFIG_ARGV_BYTES);
 }
 
-/* xend's and libxl's old dialect begins with "-d N"; here -d takes names of log items. */
+/* qemu-dm's dialect begins with "-d N"; elsewhere -d takes names of log items. */
 static void check_dialect(struct parser *p, int argc, char *const argv[])
 {
     uint64_t n;
 
-    if (argc < 3 || strcmp(argv[1], "-d") || !keyval_parse_uint(argv[2], 0, UINT64_MAX, &n))
-        return;
-    set_context(p, argv[1], argv[2]);
-    option_traditional(p, argv[2]);
+    if (argc >= 3 && !strcmp(argv[1], "-d") && keyval_parse_uint(argv[2], 0, UINT64_MAX, &n))
+        traditional_begin(p);
 }
 
 static void set_defaults(struct config *c)

@@ -368,9 +368,22 @@ static void device_finish(struct parser *p, struct device *d)
     }
 }
 
+static void platform_from_machine(struct parser *p)
+{
+    int pci;
+
+    if (!p->config->platform_pci)
+        return;
+    set_context(p, "-machine", p->config->machine);
+    pci = config_pci_add(p, CONFIG_PCI_PLATFORM, "xen-platform", NULL);
+    if (pci >= 0)
+        p->config->pci[pci].built = true;
+}
+
 /*
  * The order in which QEMU makes the machine of libxl: the -usb controller of the PIIX3, the -vga
- * display, the -net cards, the platform device, -soundhw, and then each -device.
+ * display, the -net cards, the platform device, -soundhw, and then each -device. qemu-dm made the
+ * platform device before the cards.
  */
 void devices_finish(struct parser *p)
 {
@@ -384,13 +397,11 @@ void devices_finish(struct parser *p)
             c->pci[pci].built = true;
     }
     vga_from_option(p);
+    if (c->traditional)
+        platform_from_machine(p);
     nics_from_options(p);
-    if (c->platform_pci) {
-        set_context(p, "-machine", c->machine);
-        pci = config_pci_add(p, CONFIG_PCI_PLATFORM, "xen-platform", NULL);
-        if (pci >= 0)
-            c->pci[pci].built = true;
-    }
+    if (!c->traditional)
+        platform_from_machine(p);
     soundhw_finish(p);
     drives_place(p);
     for (unsigned i = 0; i < p->device_count && !p->err; i++)

@@ -43,7 +43,7 @@ static const char *check_file(struct parser *p, const char *file)
 }
 
 /* The formats that qemu-nbd serves; libxl says vpc for xl's vhd. */
-static void drive_format(struct parser *p, struct config_drive *drive, const char *format)
+void drive_format(struct parser *p, struct config_drive *drive, const char *format)
 {
     static const char *const served[] = {"qcow", "qcow2", "vpc",   "vhd", "vhdx",     "vmdk",
                                          "qed",  "vdi",   "cloop", "dmg", "parallels"};

@@ -100,6 +100,7 @@ struct parser {
     unsigned reference_count;
 
     bool domid_given, attach;
+    bool vnc_unused; /* -vncunused */
     const char *accel;
     const char *vga;        /* -vga, or NULL */
     const char *vga_text;   /* where the first VGA came from, NULL = none yet */
@@ -174,6 +175,8 @@ void vga_from_device(struct parser *p, struct device *d, int pci);
 /* cmdline_disk.c and cmdline_drive.c */
 void option_drive(struct parser *p, const char *value);
 void option_disk_shortcut(struct parser *p, const char *value); /* -hda .. -fdb, -cdrom */
+/* A format by QEMU's name; NULL is raw. */
+void drive_format(struct parser *p, struct config_drive *drive, const char *format);
 void drives_place(struct parser *p);
 void drive_from_device(struct parser *p, struct device *d);
 void drives_finish(struct parser *p);
@@ -217,6 +220,12 @@ void option_no_fd_bootchk(struct parser *p, const char *value);
 void option_no_acpi(struct parser *p, const char *value);
 void option_paused(struct parser *p, const char *value);
 void machine_finish(struct parser *p);
+
+/* traditional.c: qemu-dm's dialect */
+void traditional_begin(struct parser *p);
+/* An option that is another one than elsewhere, or not known there; NULL when there is none. */
+const struct option *traditional_option(const char *name);
+void traditional_finish(struct parser *p); /* before the devices are made */
 
 /* cmdline_process.c */
 void option_incoming(struct parser *p, const char *value);

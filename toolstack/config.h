@@ -170,6 +170,9 @@ struct config_drive {
     unsigned cyls, heads, secs; /* forced CHS geometry, all 0 = none */
     uint64_t wwn;               /* 0 = none */
     int bootindex;              /* -1 = none */
+    /* Traditional mode: the directories in xenstore that name the image, of the front end and of
+     * the back end. NULL with a drive of the command line. */
+    const char *frontend, *backend;
 };
 
 /* --- PCI ------------------------------------------------------------------------------------ */
@@ -257,6 +260,9 @@ struct config_fdset {
 struct config {
     enum config_mode mode;
     const char *argv0;
+    /* qemu-dm's command line (traditional.h): disks and commands are in xenstore. */
+    bool traditional;
+    const char *save_dir; /* traditional: where "save" leaves its file */
 
     /* the domain */
     unsigned domid; /* valid with MODE_HVM */

@@ -26,6 +26,8 @@ struct qmp_reply {
     struct json_object *id;
     bool id_given;
     bool text;
+    void (*told)(void *opaque, const char *error); /* in place of all of the above, or NULL */
+    void *opaque;
 };
 
 /* ---- text ----------------------------------------------------------------------------------- */
@@ -217,8 +219,29 @@ static void finish(struct qmp_reply *reply, struct json_object *message)
     free(reply);
 }
 
+struct qmp_reply *qmp_reply_to(void (*told)(void *opaque, const char *error), void *opaque)
+{
+    struct qmp_reply *reply = calloc(1, sizeof(*reply));
+
+    if (reply) {
+        reply->told = told;
+        reply->opaque = opaque;
+    }
+    return reply;
+}
+
+static void tell(struct qmp_reply *reply, const char *error)
+{
+    reply->told(reply->opaque, error);
+    free(reply);
+}
+
 void qmp_reply_ok(struct qmp_reply *reply)
 {
+    if (reply->told) {
+        tell(reply, NULL);
+        return;
+    }
     finish(reply, return_object(reply->text ? json_object_new_string("") : qmp_ok()));
 }
 
@@ -230,7 +253,9 @@ void qmp_reply_fail(struct qmp_reply *reply, enum qmp_class class, const char *f
     va_start(ap, fmt);
     vfail(&error, class, fmt, ap);
     va_end(ap);
-    if (reply->text) {
+    if (reply->told) {
+        tell(reply, error.text);
+    } else if (reply->text) {
         char line[sizeof(error.text) + 16];
 
         snprintf(line, sizeof(line), "Error: %s\r\n", error.text);

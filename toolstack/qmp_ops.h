@@ -47,6 +47,12 @@ void qmp_reply_ok(struct qmp_reply *reply);
 void qmp_reply_fail(struct qmp_reply *reply, enum qmp_class class, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * A reply whose answer is no client's of QMP: told() is called in its place, once, with NULL or
+ * with what is wrong. NULL when there is no memory.
+ */
+struct qmp_reply *qmp_reply_to(void (*told)(void *opaque, const char *error), void *opaque);
+
 /* ---- plain values --------------------------------------------------------------------------- */
 
 enum qmp_run_state {

@@ -68,6 +68,25 @@ int xen_open(struct xen **out, unsigned domid, char *err, size_t err_size)
     return 0;
 }
 
+int xen_open_store(struct xen **out, unsigned domid)
+{
+    struct xen *xen = calloc(1, sizeof(*xen));
+
+    if (!xen)
+        return -ENOMEM;
+    xen->domid = (domid_t)domid;
+    errno = 0;
+    xen->store = xs_open(0);
+    if (!xen->store) {
+        int rc = errno ? -errno : -EIO;
+
+        free(xen);
+        return rc;
+    }
+    *out = xen;
+    return 0;
+}
+
 void xen_close(struct xen *xen)
 {
     if (!xen)
@@ -397,6 +416,11 @@ int xen_set_s_state(struct xen *xen, unsigned s_state)
 int xen_store_write(struct xen *xen, const char *path, const char *value)
 {
     return xs_write(xen->store, XBT_NULL, path, value, (unsigned)strlen(value)) ? 0 : -errno;
+}
+
+int xen_store_remove(struct xen *xen, const char *path)
+{
+    return xs_rm(xen->store, XBT_NULL, path) || errno == ENOENT ? 0 : -errno;
 }
 
 char *xen_store_read(struct xen *xen, const char *path)

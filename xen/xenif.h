@@ -16,6 +16,8 @@ struct xen;
 
 /* Opens every handle for this domain. On failure err says which one, and why. */
 int xen_open(struct xen **out, unsigned domid, char *err, size_t err_size);
+/* xenstore alone, for reading what there is. 0 or -errno. */
+int xen_open_store(struct xen **out, unsigned domid);
 void xen_close(struct xen *xen);
 unsigned xen_domid(const struct xen *xen);
 
@@ -103,6 +105,8 @@ int xen_set_s_state(struct xen *xen, unsigned s_state);
 
 /* Paths are absolute, or relative to the home of the device model's domain. */
 int xen_store_write(struct xen *xen, const char *path, const char *value);
+/* Removes a node with all below it; 0 also when there is none. */
+int xen_store_remove(struct xen *xen, const char *path);
 /* The value, to be freed; NULL when there is none. */
 char *xen_store_read(struct xen *xen, const char *path);
 /* The names below a path, freed all at once with free(); NULL when there are none. */

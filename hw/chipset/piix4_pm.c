@@ -2,7 +2,8 @@
 /*
  * Intel 82371AB (PIIX4 data sheet, order 290562), function 3: power management, as the ACPI
  * tables use it that hvmloader gives to guests; and the chipset-independent blocks of those
- * tables: GPE0 at AFE0h, PCI hot-plug at AE00h, the map of online vCPUs at AF00h.
+ * tables: GPE0 at AFE0h, PCI hot-plug at AE00h (or, in older tables, at 10C0h), the map of online
+ * vCPUs at AF00h.
  *
  *     PMCNTRL (PMBA + 4): SLP_EN written with SLP_TYP 0 -> power off (S5, and S4 which is on disk)
  *                                             SLP_TYP 1 -> suspend to RAM (S3)
@@ -44,6 +45,8 @@ enum {
     APMC_ACPI_ENABLE = 0xf1,
     PCIHP_PORT = 0xae00,
     PCIHP_LENGTH = 0x14,
+    OLD_PCIHP_PORT = 0x10c0,
+    OLD_PCIHP_LENGTH = 0x82, /* event, slot, and four bits of status a function */
     CPU_MAP_PORT = 0xaf00,
     CPU_MAP_BYTES = 32,
     GPE0_PORT = 0xafe0,
@@ -268,6 +271,19 @@ static void pcihp_write(void *opaque, uint64_t offset, unsigned size, uint64_t v
 static const struct io_ops pcihp_ops = {
     .read = pcihp_read, .write = pcihp_write, .sizes = 1 | 2 | 4};
 
+/* No event, and all functions absent: what cannot be ejected is not in this register file. */
+static uint64_t old_pcihp_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return 0;
+}
+
+static void old_pcihp_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
+{
+}
+
+static const struct io_ops old_pcihp_ops = {
+    .read = old_pcihp_read, .write = old_pcihp_write, .sizes = 1};
+
 static uint64_t cpus_read(void *opaque, uint64_t offset, unsigned size)
 {
     const struct piix4_pm *pm = opaque;
@@ -293,6 +309,17 @@ int piix4_cpu_online(struct piix4_pm *pm, unsigned vcpu)
     if (piix4_cpu_is_online(pm, vcpu))
         return 0;
     pm->state->cpus[vcpu / 8] |= (uint8_t)(1u << vcpu % 8);
+    gpe_event(pm, GPE_CPU_HOTPLUG);
+    return 0;
+}
+
+int piix4_cpu_offline(struct piix4_pm *pm, unsigned vcpu)
+{
+    if (vcpu == 0 || vcpu >= pm->config.max_vcpus)
+        return -EINVAL;
+    if (!piix4_cpu_is_online(pm, vcpu))
+        return 0;
+    pm->state->cpus[vcpu / 8] &= (uint8_t) ~(1u << vcpu % 8);
     gpe_event(pm, GPE_CPU_HOTPLUG);
     return 0;
 }
@@ -408,7 +435,10 @@ static int add_regions(struct piix4_pm *pm)
 
     pm->apm = region(pm, "apm", APMC_PORT, 2, &apm_ops);
     pm->gpe0 = region(pm, "gpe0", GPE0_PORT, 2 * GPE0_STATUS_BYTES, &gpe0_ops);
-    pm->pcihp = region(pm, "pci-hotplug", PCIHP_PORT, PCIHP_LENGTH, &pcihp_ops);
+    if (pm->config.old_hotplug)
+        pm->pcihp = region(pm, "pci-hotplug", OLD_PCIHP_PORT, OLD_PCIHP_LENGTH, &old_pcihp_ops);
+    else
+        pm->pcihp = region(pm, "pci-hotplug", PCIHP_PORT, PCIHP_LENGTH, &pcihp_ops);
     pm->cpus = region(pm, "cpu-map", CPU_MAP_PORT, CPU_MAP_BYTES, &cpus_ops);
     pm->pmcntrl = region(pm, "pmcntrl", 0, 2, &pmcntrl_ops);
     for (unsigned i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {

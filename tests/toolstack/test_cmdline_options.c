@@ -25,8 +25,6 @@ static void test_modes(void **state)
         {"-xen-domid 3 -machine none", "-machine none|without -xen-domid"},
         {"-xen-domid 3 -xen-attach -machine xenfv", "-xen-attach|not built|accepted: HVM"},
         {"-xen-domid 3 -machine xenpv", "-machine xenpv: type=xenpv|not built|accepted: xenfv, pc"},
-        {"-d 3 -domain-name x -vnc 127.0.0.1:0", "-d 3|traditional|accepted: device_model_version"},
-        {"-domain-name x -d 3", "-domain-name x|traditional"},
         {"-xen-domid 0", "-xen-domid 0: not accepted; accepted: a number from 1 to 32751"},
         {"-xen-domid 32752", "-xen-domid 32752"},
         {"-xen-domid 5x", "-xen-domid 5x"},
