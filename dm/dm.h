@@ -24,6 +24,7 @@
 struct dm_frontends;
 struct machine;
 struct machine_pv;
+struct traditional;
 
 /* An image that the command line or QMP has opened, by the index of its -drive. */
 struct dm_drive {
@@ -73,6 +74,7 @@ struct dm {
 
     struct machine *machine;
     struct machine_pv *pv;
+    struct traditional *traditional; /* NULL in qemu-xen mode */
 
     /* life cycle (life.c) */
     enum qmp_run_state run_state;
@@ -88,8 +90,9 @@ struct dm {
 
 /* ---- start.c -------------------------------------------------------------------------------- */
 
-/* Builds everything, runs until the end, takes everything down. Returns the exit status. */
-int dm_run(const struct config *config);
+/* Builds everything, runs until the end, takes everything down. Returns the exit status. Nothing
+ * but traditional mode's disks is added to the config. */
+int dm_run(struct config *config);
 /* The toolstack's question what this program can do ("-machine none"): QMP only. */
 int dm_run_probe(const struct config *config);
 

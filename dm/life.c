@@ -22,6 +22,7 @@
 #include "dm/machine.h"
 #include "dm/machine_pv.h"
 #include "dm/savefile.h"
+#include "dm/traditional.h"
 
 /* Watch tokens. */
 #define DOMAIN_RELEASED "released"
@@ -68,7 +69,7 @@ static void store_ready(void *opaque, uint32_t events)
     for (unsigned i = 0; i < STORE_EVENTS_A_TURN; i++) {
         if (xen_store_next(dm->xen, token, sizeof(token)))
             break;
-        if (!machine_pv_watch_event(dm->pv, token))
+        if (!machine_pv_watch_event(dm->pv, token) && !traditional_watch_event(dm, token))
             released |= strcmp(token, DOMAIN_RELEASED) == 0;
     }
     if (released && !xen_domain_exists(dm->xen)) {
@@ -87,8 +88,9 @@ void life_watch(struct dm *dm)
 
     if (dm->restricted)
         return;
-    machine_pv_start(dm);
     timeoffset_begin(dm);
+    machine_pv_start(dm);
+    traditional_watch(dm);
     rc = xen_store_watch(dm->xen, "@releaseDomain", DOMAIN_RELEASED);
     if (!rc)
         rc = loop_fd_add(dm->env.loop, &dm->store_fd, xen_store_fd(dm->xen), EPOLLIN, store_ready,

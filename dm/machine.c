@@ -34,6 +34,7 @@
 #include "dm/machine_floppy.h"
 #include "dm/machine_net.h"
 #include "dm/machine_usb.h"
+#include "dm/traditional.h"
 #include "firmware/bootorder.h"
 #include "hw/chipset/cmos.h"
 #include "hw/chipset/i440fx.h"
@@ -115,6 +116,7 @@ static void cd_ejected(void *opaque, unsigned unit)
         return;
     c = &dm->config->drive[dm->config->ide[unit]];
     backends_forget_drive(&dm->drive[dm->config->ide[unit]]);
+    traditional_ejected(dm, c);
     snprintf(data, sizeof(data), "{\"device\": \"%.64s\", \"id\": \"%.64s\", \"tray-open\": true}",
              c->id, c->qdev_id ? c->qdev_id : "");
     qmp_event(dm->qmp, "DEVICE_TRAY_MOVED", data);
@@ -211,6 +213,7 @@ static int make_pm(struct dm *dm, struct machine *m, struct cmos *cmos)
         .cmos = cmos,
         .vcpus = dm->config->vcpus,
         .max_vcpus = dm->config->maxvcpus,
+        .old_hotplug = dm->config->traditional,
         .com1 = dm->serial[0] != NULL,
         .com2 = dm->serial[1] != NULL,
     };

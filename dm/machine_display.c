@@ -15,6 +15,11 @@
 #include "hw/vga/vga.h"
 
 #define ROM_BAR_MAX (64u << 10)
+/*
+ * In traditional mode hvmloader may move RAM from below 4 GiB to the end of all RAM, where video
+ * memory would be parked: from 3.75 GiB down to 2 GiB, and that is less than this.
+ */
+#define RELOCATION_ROOM (2ull << 30)
 
 static const struct config_pci *slot_of_vga(const struct config *config)
 {
@@ -54,7 +59,7 @@ static int make_vram(struct dm *dm)
     const struct config *config = dm->config;
     struct xen_vram_config vram = {
         .size = (uint64_t)config->vga.vgamem_mb << 20,
-        .ram_bytes = config->memory_mb << 20,
+        .ram_bytes = (config->memory_mb << 20) + (config->traditional ? RELOCATION_ROOM : 0),
         .ram_below_4g = config->max_ram_below_4g,
         .restored = config->incoming_fd >= 0 || config->incoming_file,
     };

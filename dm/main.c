@@ -86,7 +86,7 @@ static void set_log_level(void)
         log_warn("SLIMDM_LOG=%s: expected error, warning, info or debug", wanted);
 }
 
-static int run(const struct config *config)
+static int run(struct config *config)
 {
     switch (config->mode) {
     case CONFIG_MODE_HELP:

@@ -8,6 +8,7 @@
  *     server    ioreq server: from here on the guest's accesses wait for us
  *     machine   devices, their ranges
  *     load      a saved state, when there is one
+ *     announce  traditional mode: ports and terminals
  *     viewers   those that show the screen are on their way
  *     seal      rights given away
  *     run       the guest's bytes are looked at
@@ -27,6 +28,7 @@
 #include "dm/machine.h"
 #include "dm/machine_pv.h"
 #include "dm/savefile.h"
+#include "dm/traditional.h"
 #include "hw/pci/pci.h"
 
 /* All device state, most of it the drives' transfer buffers. */
@@ -115,6 +117,7 @@ static int xen_up(struct dm *dm)
 
 static void xen_down(struct dm *dm)
 {
+    traditional_down(dm);
     if (dm->xen)
         life_fini(dm);
     guestmem_destroy(dm->env.mem);
@@ -305,6 +308,7 @@ static const struct stage stages[] = {
     {"server", server_up, server_down},
     {"machine", machine_up, machine_down},
     {"load", load_up, NULL},
+    {"announce", traditional_up, NULL},
     {"viewers", frontend_ready, NULL},
     {"seal", seal, NULL},
 };
@@ -322,7 +326,7 @@ static void allocate_for_speed(void)
     mallopt(M_TOP_PAD, 128 << 10);
 }
 
-int dm_run(const struct config *config)
+int dm_run(struct config *config)
 {
     struct dm *dm = calloc(1, sizeof(*dm));
     size_t reached = 0;
@@ -335,6 +339,10 @@ int dm_run(const struct config *config)
     }
     dm->config = config;
     inherited_note(&dm->inherited);
+    if (config->traditional && traditional_complete(config)) {
+        free(dm);
+        return 1;
+    }
     while (reached < STAGES && !rc) {
         rc = stages[reached].up(dm);
         reached++;
