@@ -61,8 +61,10 @@ def main():
         if path.endswith(".json"):
             tally.meson(path)
         else:
+            name = path.rsplit("/", 1)[-1].removesuffix(".tap")
             with open(path, errors="replace") as tap:
-                tally.tap(path.rsplit("/", 1)[-1].removesuffix(".tap"), tap.read())
+                if not tally.tap(name, tap.read()):
+                    tally.failed.append("%s: ran no test" % name)
     for name in tally.skipped:
         print("skipped  " + name)
     for name in tally.failed:
