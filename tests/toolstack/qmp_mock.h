@@ -52,6 +52,10 @@ void mock_say(struct mock *m, int client, const char *text);
 const char *mock_receive(struct mock *m, int client);
 bool mock_closed(struct mock *m, int client);
 
+/* A question, and its answer while the machine runs. */
+#define ASK    "{\"execute\":\"query-status\"}"
+#define STATUS "{\"return\":{\"status\":\"running\",\"running\":true,\"singlestep\":false}}\r\n"
+
 /* Sends text and returns the answer. */
 const char *mock_ask(struct mock *m, const char *text);
 /* Calls since the last time. */
