@@ -2,12 +2,15 @@
 /*
  * The command line: the input is an argv, its strings separated by NULs. What is accepted must keep
  * the promises of toolstack/config.h; what is refused must come with one printable line.
+ *
+ * In traditional mode the same strings then are the nodes of disks in xenstore.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "toolstack/cmdline.h"
+#include "toolstack/traditional.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -78,6 +81,33 @@ static void check_config(const struct config *c)
         check(c->nic[i].netdev < (int)c->netdev_count);
 }
 
+static void add_disks(struct config *c, char *const argv[], int argc)
+{
+    struct traditional_disk disk[8];
+    struct config_messages messages;
+    size_t count = 0;
+    int rc;
+
+    for (int i = 0; i + 5 <= argc && count < 8; i += 5) {
+        traditional_is_backend(argv[i], c->domid, argv[i + 1]);
+        disk[count++] = (struct traditional_disk){
+            .frontend = argv[i],
+            .backend = argv[i],
+            .dev = argv[i],
+            .params = argv[i + 1],
+            .type = argv[i + 2],
+            .mode = argv[i + 3],
+            .device_type = argv[i + 4],
+        };
+    }
+    rc = traditional_add_disks(c, disk, count, &messages);
+    check(!rc == !messages.error);
+    if (rc)
+        check_line(messages.error);
+    config_messages_free(&messages);
+    traditional_remove_platform(c);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char *argv[CONFIG_ARGC_MAX + 2];
@@ -94,8 +124,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         argv[argc++] = text + at;
 
     if (config_parse(argc, argv, &config, &messages) == 0) {
-        free(text);
         check(config && !messages.error);
+        check_config(config);
+        if (config->mode == CONFIG_MODE_HVM && config->traditional)
+            add_disks(config, argv, argc);
+        free(text);
         check_config(config);
     } else {
         free(text);

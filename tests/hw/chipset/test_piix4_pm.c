@@ -39,15 +39,11 @@ static void eject(void *opaque, unsigned slot)
     eject_calls++;
 }
 
-static void create(unsigned vcpus, unsigned max_vcpus)
+static void create_with(const struct piix4_pm_config *options)
 {
     struct irq_sink sink = {sci_spy, intx_spy, NULL};
     struct cmos_config memory = {.ram_below_4g = 1u << 28, .vcpus = 1};
-    struct piix4_pm_config config = {.vcpus = vcpus,
-                                     .max_vcpus = max_vcpus,
-                                     .com1 = true,
-                                     .hotplug_slots = 1u << NIC,
-                                     .eject = eject};
+    struct piix4_pm_config config = *options;
 
     machine_init(&m);
     irq_router_destroy(m.env.irqs);
@@ -60,6 +56,15 @@ static void create(unsigned vcpus, unsigned max_vcpus)
     sci_calls = eject_calls = 0;
     ejected = 0;
     sci_level = false;
+}
+
+static void create(unsigned vcpus, unsigned max_vcpus)
+{
+    create_with(&(struct piix4_pm_config){.vcpus = vcpus,
+                                          .max_vcpus = max_vcpus,
+                                          .com1 = true,
+                                          .hotplug_slots = 1u << NIC,
+                                          .eject = eject});
 }
 
 static void put(unsigned reg, unsigned size, uint32_t value)
@@ -255,6 +260,40 @@ static void test_cpu_hotplug(void **state)
 }
 
 /* The hypervisor lowers the line behind our back: an event is an edge, never a known level. */
+static void test_cpu_unplug(void **state)
+{
+    machine_out(&m, 0xafe2, 1, 0x04);
+    assert_int_equal(piix4_cpu_offline(pm, 1), 0);
+    assert_int_equal(machine_in(&m, 0xaf00, 1), 1);
+    assert_int_equal(machine_in(&m, 0xafe0, 1), 0x04);
+    assert_true(sci_level);
+    machine_out(&m, 0xafe0, 1, 0x04);
+    assert_false(sci_level);
+    sci_calls = 0;
+    assert_int_equal(piix4_cpu_offline(pm, 1), 0); /* already */
+    assert_int_equal(piix4_cpu_offline(pm, 0), -EINVAL);
+    assert_int_equal(piix4_cpu_offline(pm, 4), -EINVAL);
+    assert_int_equal(sci_calls, 0);
+    assert_int_equal(machine_in(&m, 0xaf00, 1), 1);
+}
+
+/* What the tables for qemu-xen-traditional ask: there is no event, no slot has a device to eject.
+ */
+static void test_old_hotplug(void **state)
+{
+    machine_fini(&m);
+    create_with(&(struct piix4_pm_config){.vcpus = 1, .max_vcpus = 1, .old_hotplug = true});
+    for (uint16_t port = 0x10c0; port < 0x1142; port++) {
+        assert_int_equal(machine_in(&m, port, 1), 0);
+        machine_out(&m, port, 1, 0x11);
+        assert_int_equal(machine_in(&m, port, 1), 0);
+    }
+    assert_int_equal(machine_in(&m, 0x10bf, 1), 0xff);
+    assert_int_equal(machine_in(&m, 0x1142, 1), 0xff);
+    assert_int_equal(machine_in(&m, 0xae00, 4), 0xffffffff);
+    assert_int_equal(machine_in(&m, 0xaf00, 1), 1);
+}
+
 static void test_sci_level_is_never_taken_as_known(void **state)
 {
     machine_out(&m, 0xafe2, 1, 0x06);
@@ -445,6 +484,8 @@ int main(void)
         CASE(test_cpu_map_of_128),
         CASE(test_too_many_vcpus_are_refused),
         CASE(test_cpu_hotplug),
+        CASE(test_cpu_unplug),
+        CASE(test_old_hotplug),
         CASE(test_sci_level_is_never_taken_as_known),
         CASE(test_sci_is_left_alone_without_gpe),
         CASE(test_gpe_status_is_write_one_to_clear),
