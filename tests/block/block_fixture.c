@@ -77,6 +77,29 @@ int run(struct block_fixture *f, struct block *block, enum block_op op, uint64_t
     return req->error;
 }
 
+void begin(struct block_fixture *f, struct block *block, enum block_op op, uint64_t offset,
+           void *buf, size_t bytes)
+{
+    f->req = (struct block_request){.op = op,
+                                    .offset = offset,
+                                    .bytes = bytes,
+                                    .copy = op == BLOCK_WRITE,
+                                    .niov = 1,
+                                    .iov = {{buf, bytes}},
+                                    .complete = block_fixture_completed,
+                                    .opaque = f};
+    f->completed = 0;
+    assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
+}
+
+int wait_done(struct block_fixture *f)
+{
+    for (int i = 0; i < 100 && !f->completed; i++)
+        loop_turn(f->loop, 100);
+    assert_int_equal(f->completed, 1);
+    return f->req.error;
+}
+
 struct block *ram_image(struct block_fixture *f, struct block_ram *ram, bool blocks)
 {
     struct block *block;

@@ -23,7 +23,7 @@ int block_fixture_teardown(void **state);
 #define BLOCK_TEST(name)                                                                           \
     cmocka_unit_test_setup_teardown(name, block_fixture_setup, block_fixture_teardown)
 
-/* A request's complete(): counts. */
+/* A request's complete(), whose opaque is the fixture: counts. */
 void block_fixture_completed(void *opaque, struct block_request *req);
 
 /* Gives the file a pattern that differs in every sector. */
@@ -34,5 +34,9 @@ struct block *ram_image(struct block_fixture *f, struct block_ram *ram, bool blo
 /* Runs one request to its end, however it gets there; returns its error. */
 int run(struct block_fixture *f, struct block *block, enum block_op op, uint64_t offset, void *buf,
         size_t bytes);
+/* Begins one that has to wait, a write with a copy of its data; waits for it, returns its error. */
+void begin(struct block_fixture *f, struct block *block, enum block_op op, uint64_t offset,
+           void *buf, size_t bytes);
+int wait_done(struct block_fixture *f);
 
 #endif

@@ -230,11 +230,9 @@ static void test_worker_path_gives_the_same_answers(void **state)
 {
     struct block_fixture *f = *state;
     struct block_ram ram;
-    struct block *block;
+    struct block *block = ram_image(f, &ram, true);
     uint8_t buf[2048], again[2048];
 
-    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
-    ram.blocks = true;
     ram.longest = 700; /* every call is short */
     assert_int_equal(run(f, block, BLOCK_READ, 512, buf, sizeof(buf)), 0);
     assert_int_equal(f->completed, 1);
@@ -254,10 +252,9 @@ static void test_errors_name_where_they_are(void **state)
 {
     struct block_fixture *f = *state;
     struct block_ram ram;
-    struct block *block;
+    struct block *block = ram_image(f, &ram, false);
     uint8_t buf[4096] = {0};
 
-    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
     for (int blocking = 0; blocking < 2; blocking++) {
         ram.blocks = blocking;
         ram.fault = -EIO;
@@ -282,10 +279,9 @@ static void test_failed_flush_is_never_forgotten(void **state)
 {
     struct block_fixture *f = *state;
     struct block_ram ram;
-    struct block *block;
+    struct block *block = ram_image(f, &ram, false);
     uint8_t buf[512] = {0};
 
-    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
     assert_int_equal(run(f, block, BLOCK_WRITE, 0, buf, 512), 0);
     ram.fault = -EIO;
     ram.fault_op = BLOCK_FLUSH;
@@ -301,10 +297,9 @@ static void test_flush_costs_nothing_when_nothing_was_written(void **state)
 {
     struct block_fixture *f = *state;
     struct block_ram ram;
-    struct block *block;
+    struct block *block = ram_image(f, &ram, false);
     uint8_t buf[512] = {0};
 
-    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
     /* The first one is real: a process before this one may have left data in the page cache. */
     assert_int_equal(run(f, block, BLOCK_FLUSH, 0, NULL, 0), 0);
     assert_int_equal(ram.flushes, 1);
@@ -325,19 +320,10 @@ static void test_cancelled_read_touches_no_buffer(void **state)
     uint8_t buf[512];
 
     memset(buf, 0xcc, sizeof(buf));
-    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
-    ram.blocks = true;
-    f->req = (struct block_request){.op = BLOCK_READ,
-                                    .bytes = 512,
-                                    .niov = 1,
-                                    .iov = {{buf, 512}},
-                                    .complete = block_fixture_completed,
-                                    .opaque = f};
-    assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
+    block = ram_image(f, &ram, true);
+    begin(f, block, BLOCK_READ, 0, buf, 512);
     block_cancel(&f->req);
-    while (!f->completed)
-        loop_turn(f->loop, 100);
-    assert_int_equal(f->req.error, -ECANCELED);
+    assert_int_equal(wait_done(f), -ECANCELED);
     for (size_t i = 0; i < sizeof(buf); i++)
         assert_int_equal(buf[i], 0xcc);
     assert_int_equal(block_close(block), 0);
@@ -352,19 +338,10 @@ static void test_copied_write_does_not_see_later_changes(void **state)
     uint8_t buf[512];
 
     memset(buf, 0x11, sizeof(buf));
-    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
-    ram.blocks = true;
-    f->req = (struct block_request){.op = BLOCK_WRITE,
-                                    .copy = true,
-                                    .bytes = 512,
-                                    .niov = 1,
-                                    .iov = {{buf, 512}},
-                                    .complete = block_fixture_completed,
-                                    .opaque = f};
-    assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
+    block = ram_image(f, &ram, true);
+    begin(f, block, BLOCK_WRITE, 0, buf, 512);
     memset(buf, 0x22, sizeof(buf));
-    while (!f->completed)
-        loop_turn(f->loop, 100);
+    assert_int_equal(wait_done(f), 0);
     assert_int_equal(ram.data[0], 0x11);
     assert_int_equal(ram.data[511], 0x11);
     assert_int_equal(block_close(block), 0);
@@ -379,8 +356,7 @@ static void test_close_waits_for_running_writes(void **state)
     uint8_t buf[512];
 
     memset(buf, 0x77, sizeof(buf));
-    assert_int_equal(block_ram_create(&ram, &block, 16384, false, f->workers), 0);
-    ram.blocks = true;
+    block = ram_image(f, &ram, true);
     f->req = (struct block_request){.op = BLOCK_WRITE,
                                     .offset = 1024,
                                     .bytes = 512,
@@ -395,9 +371,7 @@ static void test_close_waits_for_running_writes(void **state)
     assert_int_equal(ram.flushes, 1);
     assert_true(ram.closed);
     assert_int_equal(f->completed, 0);
-    while (!f->completed)
-        loop_turn(f->loop, 100);
-    assert_int_equal(f->req.error, 0);
+    assert_int_equal(wait_done(f), 0);
     block_ram_fini(&ram);
 }
 
@@ -410,13 +384,7 @@ static void test_close_later_does_not_wait(void **state)
 
     assert_int_equal(block_ram_create(&ram, &block, 16384, true, f->workers), 0);
     ram.hold = true;
-    f->req = (struct block_request){.op = BLOCK_READ,
-                                    .bytes = 512,
-                                    .niov = 1,
-                                    .iov = {{buf, 512}},
-                                    .complete = block_fixture_completed,
-                                    .opaque = f};
-    assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
+    begin(f, block, BLOCK_READ, 0, buf, 512);
     block_close_later(block);
     assert_false(ram.closed);
     block_ram_release(&ram, 0, 0);

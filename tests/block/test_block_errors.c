@@ -18,35 +18,12 @@ static void told(void *opaque, const struct block_error *error)
     heard->last = *error;
 }
 
-static void begin(struct block_fixture *f, struct block *block, enum block_op op, uint64_t offset,
-                  void *buf, size_t bytes)
-{
-    f->req = (struct block_request){.op = op,
-                                    .offset = offset,
-                                    .bytes = bytes,
-                                    .copy = op == BLOCK_WRITE,
-                                    .niov = 1,
-                                    .iov = {{buf, bytes}},
-                                    .complete = block_fixture_completed,
-                                    .opaque = f};
-    f->completed = 0;
-    assert_int_equal(block_submit(block, &f->req), BLOCK_PENDING);
-}
-
 static void wait_held(struct block_fixture *f, struct block *block)
 {
     for (int i = 0; i < 100 && !block_held(block); i++)
         loop_turn(f->loop, 100);
     assert_int_equal(block_held(block), 1);
     assert_int_equal(f->completed, 0);
-}
-
-static int wait_done(struct block_fixture *f)
-{
-    for (int i = 0; i < 100 && !f->completed; i++)
-        loop_turn(f->loop, 100);
-    assert_int_equal(f->completed, 1);
-    return f->req.error;
 }
 
 static void test_a_full_disk_holds_the_write_until_there_is_room(void **state)
