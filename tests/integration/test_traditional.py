@@ -7,10 +7,11 @@ import tempfile
 import time
 
 from atapi import NO_MEDIUM, attention, packet
-from fakexen import Guest
+from fakexen import Guest, program
 from helpers import (Image, cdrom, cmos_read, cmos_write, command, firmware, identify, read_pio,
-                     restored, video_frames)
-from tap import equal, main, test
+                     video_frames)
+from rfb import Closed, Refused, Viewer
+from tap import Skip, equal, main, test
 
 DM, HOME = "device-model/1", "/local/domain/1"
 HDA, HDB, HDC = 768, 832, 5632
@@ -254,6 +255,32 @@ def vcpus():
         put(g, HOME + "/cpu/0/availability", "offline")
         put(g, HOME + "/cpu/3/availability", "online")
         equal(wait_for(lambda: g.inb(0xAF00), 0x0D), 0x0D, "vCPU 0 stays")
+
+
+@test
+def viewers():
+    """the password is taken out of xenstore; port, address and terminals are told there"""
+    if not os.path.exists(os.path.join(os.path.dirname(program("slimdm")), "slimdm-vnc")):
+        raise Skip("slimdm-vnc is not built")
+    where = []
+
+    def password(g):
+        where.append(g.xs(HOME + "/vm") + "/vncpasswd")
+        put(g, where[0], "secret")
+    with traditional(before=password, args=["-vnc", "127.0.0.1:20,password", "-vncunused"]) as g:
+        equal(g.xs(where[0]), "", "the password's node")
+        equal(g.xs(HOME + "/console/vnc-listen"), "127.0.0.1")
+        equal(g.xs(HOME + "/console/vnc-pass"), "secret")
+        port = int(g.xs(HOME + "/console/vnc-port"))
+        Viewer(port, password="secret").close()
+        try:
+            Viewer(port, password="wrong").close()
+            raise AssertionError("logged in with a wrong password")
+        except (Refused, Closed):
+            pass
+        assert "secret" not in g.log(), g.log()
+    with traditional(args=["-vnc", "127.0.0.1:20,password", "-vncunused"]) as g:
+        assert "stays locked" in g.log(), g.log()
 
 
 @test
