@@ -141,6 +141,7 @@ int life_cont(struct dm *dm)
     machine_set_running(dm->machine, dm->run_state == QMP_STATE_RUNNING);
     ioreq_start(dm->ioreq);
     machine_pv_set_running(dm->pv, true);
+    traditional_asleep(dm);
     qmp_event(dm->qmp, "RESUME", NULL);
     return tell_running(dm);
 }
@@ -245,6 +246,7 @@ static void go_to_sleep(void *opaque)
     dm->state->suspended = true;
     dm->run_state = QMP_STATE_SUSPENDED;
     machine_set_running(dm->machine, false);
+    traditional_asleep(dm);
     qmp_event(dm->qmp, "SUSPEND", NULL);
 }
 

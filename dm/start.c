@@ -105,7 +105,8 @@ static int xen_up(struct dm *dm)
         return rc;
     }
     if (!xen_domain_exists(dm->xen)) {
-        log_error("-xen-domid %u: there is no such domain", dm->config->domid);
+        log_error("%s %u: there is no such domain", dm->config->traditional ? "-d" : "-xen-domid",
+                  dm->config->domid);
         return -ESRCH;
     }
     ops.opaque = dm->xen;

@@ -27,6 +27,7 @@ struct traditional {
     struct xs_commands commands;
     char log_dirty[16];             /* the word that has been answered and is still there */
     char *params[CONFIG_DRIVE_MAX]; /* what a CD-ROM drive has been given, or NULL */
+    struct timer asleep;
 };
 
 /* ---- nodes ---------------------------------------------------------------------------------- */
@@ -163,6 +164,33 @@ static void take_password(struct dm *dm)
     free(password);
 }
 
+/* ---- sleep ---------------------------------------------------------------------------------- */
+
+#define ASLEEP_NS UINT64_C(250000000)
+
+static void look_awake(void *opaque)
+{
+    struct traditional *t = opaque;
+    struct dm *dm = t->dm;
+
+    if (dm->run_state == QMP_STATE_SUSPENDED && xen_get_s_state(dm->xen) == 0)
+        life_wakeup(dm);
+    if (dm->run_state == QMP_STATE_RUNNING)
+        ioreq_start(dm->ioreq);
+    else
+        traditional_asleep(dm);
+}
+
+void traditional_asleep(struct dm *dm)
+{
+    struct traditional *t = dm->traditional;
+
+    if (!t || dm->run_state != QMP_STATE_SUSPENDED)
+        return;
+    ioreq_stop(dm->ioreq);
+    timer_arm(&t->asleep, loop_now(dm->env.loop, CLOCK_HOST) + ASLEEP_NS);
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 int traditional_up(struct dm *dm)
@@ -180,6 +208,7 @@ int traditional_up(struct dm *dm)
     t->dm = dm;
     t->commands = (struct xs_commands){
         .ops = &control_ops, .ops_opaque = dm, .nodes = &nodes, .nodes_opaque = t};
+    timer_init(&t->asleep, dm->env.loop, CLOCK_HOST, look_awake, t);
     control_ops.each_chardev(dm, publish_tty, dm);
     frontend_each_vnc(dm, publish_vnc, dm);
     take_password(dm);
@@ -190,7 +219,10 @@ void traditional_down(struct dm *dm)
 {
     struct traditional *t = dm->traditional;
 
-    for (unsigned i = 0; t && i < CONFIG_DRIVE_MAX; i++)
+    if (!t)
+        return;
+    timer_cancel(&t->asleep);
+    for (unsigned i = 0; i < CONFIG_DRIVE_MAX; i++)
         free(t->params[i]);
     free(t);
     dm->traditional = NULL;

@@ -32,6 +32,11 @@ void traditional_down(struct dm *dm);
 void traditional_watch(struct dm *dm);
 /* An event of xenstore; returns whether it was one of these watches'. */
 bool traditional_watch_event(struct dm *dm, const char *token);
+/*
+ * The guest sleeps (S3). The toolstack wakes it without a word to us: from here on its requests
+ * wait until that has been found out, so that it meets devices that have been reset.
+ */
+void traditional_asleep(struct dm *dm);
 /* The guest has opened the tray of this drive. */
 void traditional_ejected(struct dm *dm, const struct config_drive *drive);
 

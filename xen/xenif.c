@@ -395,7 +395,8 @@ int xen_shutdown(struct xen *xen, enum xen_shutdown reason)
     return xen_result(xendevicemodel_shutdown(xen->dmod, xen->domid, reason));
 }
 
-int xen_set_s_state(struct xen *xen, unsigned s_state)
+/* `op` is HVMOP_set_param or HVMOP_get_param. */
+static int s_state_op(struct xen *xen, unsigned op, uint64_t *value)
 {
     struct xen_hvm_param *arg = xencall_alloc_buffer(xen->call, sizeof(*arg));
     int rc;
@@ -405,10 +406,26 @@ int xen_set_s_state(struct xen *xen, unsigned s_state)
     memset(arg, 0, sizeof(*arg));
     arg->domid = xen->domid;
     arg->index = HVM_PARAM_ACPI_S_STATE;
-    arg->value = s_state;
-    rc = xen_result(xencall2(xen->call, __HYPERVISOR_hvm_op, HVMOP_set_param, (uintptr_t)arg));
+    arg->value = *value;
+    rc = xen_result(xencall2(xen->call, __HYPERVISOR_hvm_op, op, (uintptr_t)arg));
+    *value = arg->value;
     xencall_free_buffer(xen->call, arg);
     return rc;
+}
+
+int xen_set_s_state(struct xen *xen, unsigned s_state)
+{
+    uint64_t value = s_state;
+
+    return s_state_op(xen, HVMOP_set_param, &value);
+}
+
+int xen_get_s_state(struct xen *xen)
+{
+    uint64_t value = 0;
+    int rc = s_state_op(xen, HVMOP_get_param, &value);
+
+    return rc < 0 ? rc : (int)value;
 }
 
 /* ---- xenstore ------------------------------------------------------------------------------- */

@@ -100,6 +100,8 @@ enum xen_shutdown { XEN_POWEROFF = 0, XEN_REBOOT = 1, XEN_SUSPEND = 2, XEN_CRASH
 int xen_shutdown(struct xen *xen, enum xen_shutdown reason);
 /* HVM_PARAM_ACPI_S_STATE: 3 puts the domain to sleep, 0 wakes it. */
 int xen_set_s_state(struct xen *xen, unsigned s_state);
+/* The same: its value, or -errno. */
+int xen_get_s_state(struct xen *xen);
 
 /* ---- xenstore ------------------------------------------------------------------------------- */
 

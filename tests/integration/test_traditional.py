@@ -258,6 +258,28 @@ def vcpus():
 
 
 @test
+def sleep():
+    """xl trigger s3resume tells the hypervisor alone: the guest meets devices that were reset"""
+    with Image() as disk, traditional(disks=[(HDA, "hda", "aio:" + disk.path)]) as g:
+        firmware(g)
+        for saved in (False, True):
+            command(g, 0xEC)
+            g.outb(0x3F9, 5)
+            g.outw(0xB004, 0x2400)
+            equal(wait_for(lambda: g.x("param", index=14), "0x3"), "0x3", "S_STATE")
+            if saved:
+                ask(g, "save", "paused")
+                ask(g, "continue", "running")
+            g.x("ioreq", addr=0x3F9, post=1, type=0, dir=1, size=1)
+            time.sleep(0.4)
+            assert "state=1 " in g.x("slot"), "served while it sleeps"
+            g.x("param", index=14, value=0)
+            equal(int(g.x("wait"), 0) & 0xFF, 0, "the serial port's interrupts, after the reset")
+            equal(g.inb(0x1F7) & 8, 0, "the disk's transfer is gone")
+            equal(read_pio(g, 5), disk.pread(5))
+
+
+@test
 def viewers():
     """the password is taken out of xenstore; port, address and terminals are told there"""
     if not os.path.exists(os.path.join(os.path.dirname(program("slimdm")), "slimdm-vnc")):
@@ -290,7 +312,7 @@ def ends():
         equal(g.kill(1), ("exited", 0))
     with Guest(argv=["-d", "2", "-domain-name", "x", "-M", "xenfv"], ready=False) as g:
         equal(g.status(30), ("exited", 1))
-        assert "no such domain" in g.log(), g.log()
+        assert "-d 2: there is no such domain" in g.log(), g.log()
 
 
 main()
