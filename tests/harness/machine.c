@@ -205,3 +205,21 @@ const char *machine_save_load(struct machine *m)
     device_loaded_all(m->env.devices);
     return NULL;
 }
+
+static int find_flaw(void *opaque, const char *name, const struct state_desc *desc, void *state)
+{
+    const char **flaw = opaque;
+
+    *flaw = state_desc_flaw(desc);
+    if (*flaw)
+        fprintf(stderr, "harness: %s: %s\n", name, *flaw);
+    return *flaw != NULL;
+}
+
+const char *machine_table_flaw(struct machine *m)
+{
+    const char *flaw = NULL;
+
+    arena_each(m->env.arena, find_flaw, &flaw);
+    return flaw;
+}

@@ -60,5 +60,7 @@ void machine_settle(struct machine *m);
 
 /* Saves all state to memory, resets every device, loads it again; returns NULL or the error. */
 const char *machine_save_load(struct machine *m);
+/* What is wrong with a table of the devices' state; NULL when all are sound. */
+const char *machine_table_flaw(struct machine *m);
 
 #endif

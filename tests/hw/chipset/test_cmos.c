@@ -169,14 +169,9 @@ static int set_index(void *opaque, const char *name, const struct state_desc *de
     return state_check(desc, state) ? 1 : 0;
 }
 
-static int flaw(void *opaque, const char *name, const struct state_desc *desc, void *state)
-{
-    return state_desc_flaw(desc) != NULL;
-}
-
 static void test_state_table(void **state)
 {
-    assert_int_equal(arena_each(m.env.arena, flaw, NULL), 0);
+    assert_null(machine_table_flaw(&m));
     assert_int_equal(arena_each(m.env.arena, set_index, NULL), 1); /* refused */
 }
 
