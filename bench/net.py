@@ -21,7 +21,7 @@ import subprocess
 import time
 from contextlib import ExitStack, contextmanager
 
-from fakexen import Guest, fields
+from fakexen import Guest
 
 SIZES = (64, 512, 1500)
 IO = 0xC200

@@ -4,7 +4,8 @@
 import struct
 import time
 
-from fakexen import Failed, fields
+from fakexen import fields
+from helpers import xs_get, xs_set
 
 READ, WRITE, BARRIER, FLUSH, DISCARD, INDIRECT = 0, 1, 2, 3, 5, 6
 OKAY, ERROR, EOPNOTSUPP = 0, -1, -2
@@ -21,17 +22,6 @@ def back_path(g, devid=DEVID):
 
 def front_path(g, devid=DEVID):
     return "/local/domain/%d/device/vbd/%d" % (g.domid, devid)
-
-
-def xs_set(g, path, value):
-    g.cmd("x-xs-write %s %s" % (path, value))
-
-
-def xs_get(g, path):
-    try:
-        return g.cmd("x-xs-read %s" % path)
-    except Failed:
-        return None
 
 
 def toolstack(params, devid=DEVID, cdrom=False, mode="w", discard=1):

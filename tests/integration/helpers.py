@@ -6,7 +6,7 @@ import struct
 import tempfile
 import time
 
-from fakexen import Guest
+from fakexen import Failed, Guest
 from tap import equal
 
 BSY, DRDY, DRQ, ERR = 0x80, 0x40, 0x08, 0x01
@@ -175,6 +175,17 @@ def open_files(pid):
     return result
 
 
+def xs_set(g, path, value):
+    g.cmd("x-xs-write %s %s" % (path, value))
+
+
+def xs_get(g, path):
+    try:
+        return g.cmd("x-xs-read %s" % path)
+    except Failed:
+        return None
+
+
 def firmware(g):
     """What hvmloader sets up before anything else: PIRQ routes, the PM ports, the IDE timing."""
     for link, irq in enumerate((5, 10, 11, 5)):
@@ -189,6 +200,17 @@ def firmware(g):
 def status_of(pid):
     with open("/proc/%d/status" % pid) as f:
         return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def wake_ups(pid, involuntary=False):
+    """How often its threads have gone to sleep by themselves, or also when others had their turn."""
+    total = 0
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/status" % (pid, task)) as f:
+            total += sum(int(line.split()[1]) for line in f
+                         if line.startswith("voluntary_ctxt_switches") or
+                         involuntary and line.startswith("nonvoluntary_ctxt_switches"))
+    return total
 
 
 def sanitized(pid):

@@ -6,7 +6,7 @@ import struct
 import time
 
 from fakexen import Guest
-from helpers import sanitized, status_of, until
+from helpers import sanitized, status_of
 from rfb import Viewer
 from tap import equal
 

@@ -7,7 +7,8 @@ import os
 import threading
 
 from devtools import Chromium
-from screen import BLUE, GREEN, RED, Screen, until
+from helpers import until
+from screen import BLUE, GREEN, RED, Screen
 from tap import Skip, equal, main, test
 
 NOVNC = "/usr/share/novnc"

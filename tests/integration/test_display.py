@@ -4,8 +4,9 @@
 import struct
 
 from fakexen import Guest
+from helpers import until
 from rfb import Viewer
-from screen import BLUE, FB, GREEN, RED, Screen, until
+from screen import BLUE, FB, GREEN, RED, Screen
 from tap import equal, main, test
 
 REGISTERS = 0xF3010000

@@ -11,8 +11,8 @@ import tempfile
 import time
 
 from fakexen import Failed, Guest, QmpError
-from helpers import (BSY, DRQ, ERR, Image, bus_master, dma, identify, read_pio, reset_channel,
-                     select, until, wait_dma, write_pio)
+from helpers import (BSY, ERR, Image, bus_master, dma, identify, read_pio, reset_channel,
+                     select, until, wait_dma, wake_ups, write_pio)
 from tap import Skip, equal, main, same_bytes, test
 
 
@@ -218,11 +218,6 @@ def nothing_is_loaded_without_need():
     with Image(1) as disk, Guest(disk=disk.path) as g:
         with open("/proc/%d/maps" % g.pid) as f:
             assert "libnbd" not in f.read()
-
-
-def wake_ups(pid):
-    with open("/proc/%d/status" % pid) as f:
-        return int([l for l in f if l.startswith("voluntary_ctxt")][0].split()[1])
 
 
 @test

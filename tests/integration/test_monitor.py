@@ -10,7 +10,7 @@ import time
 import zlib
 
 from fakexen import Guest, Qmp, QmpError
-from helpers import BSY, DRQ, ERR, Image, cdrom, firmware, identify, read_pio, vga_text
+from helpers import BSY, DRQ, ERR, Image, cdrom, firmware, identify, read_pio, status_of, vga_text
 from tap import equal, main, test
 
 
@@ -269,8 +269,7 @@ def malformed_input():
                 pass
             m.close()
         equal(g.qmp("query-status")["running"], True)
-        with open("/proc/%d/status" % g.pid) as f:
-            rss = int([line for line in f if line.startswith("VmRSS")][0].split()[1])
+        rss = int(status_of(g.pid)["VmRSS"].split()[0])
         assert rss < 200000, "%d kB after junk" % rss
 
 

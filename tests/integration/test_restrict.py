@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from fakexen import Guest, Qmp
-from helpers import cdrom, firmware, identify
+from helpers import cdrom, firmware, identify, status_of
 from tap import Skip, equal, main, test
 
 UID, GID = 65551, 65534
@@ -62,17 +62,12 @@ class Restricted:
         shutil.rmtree(self.folder)
 
 
-def status(pid):
-    with open("/proc/%d/status" % pid) as f:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
-
-
 @test
 def without_privilege():
     """user, groups, capabilities, root folder; Xen handles only for the domain"""
     with Restricted() as (g, q):
         equal([r["domid"] for r in g.records("restrict")], [1])
-        s = status(g.pid)
+        s = status_of(g.pid)
         equal(s["Uid"].split(), [str(UID)] * 4)
         equal(s["Gid"].split(), [str(GID)] * 4)
         equal(s["Groups"].split() in ([], [str(GID)]), True, "no further groups")

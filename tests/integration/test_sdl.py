@@ -6,8 +6,8 @@ import signal
 import time
 
 from fakexen import Guest
-from helpers import vga_text
-from screen import BLUE, GREEN, RED, Screen, check_sandbox, children, until
+from helpers import until, vga_text, wake_ups
+from screen import BLUE, GREEN, RED, Screen, check_sandbox, children
 from tap import equal, main, test
 from uhci import Uhci
 from x11 import Server
@@ -382,14 +382,10 @@ def sandbox():
         shows(x, x.find("guest - "), (0, 0), GREEN)
         pid = g.processes()[1]
         check_sandbox(g, pid, ("socket:",))
-
-        def switches():
-            with open("/proc/%d/status" % pid) as f:
-                return sum(int(line.split()[1]) for line in f if "ctxt_switches" in line)
         time.sleep(1)
-        before = switches()
+        before = wake_ups(pid, involuntary=True)
         time.sleep(2)
-        woken = switches() - before
+        woken = wake_ups(pid, involuntary=True) - before
         assert woken <= 3, "%d wake-ups in two seconds of a static screen" % woken
 
 

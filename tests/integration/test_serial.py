@@ -9,6 +9,7 @@ import time
 import tty
 
 from fakexen import Guest
+from helpers import wake_ups
 from tap import equal, main, same_bytes, test
 
 MIB = 1 << 20
@@ -74,15 +75,6 @@ class Reader(threading.Thread):
     def result(self):
         self.join()
         return self.data
-
-
-def wake_ups(pid):
-    total = 0
-    for task in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/status" % (pid, task)) as f:
-            total += sum(int(line.split()[1]) for line in f
-                         if line.startswith("voluntary_ctxt_switches"))
-    return total
 
 
 def insb(g, size, gpa=0x200000):

@@ -6,6 +6,7 @@ import tempfile
 import time
 
 from fakexen import Guest
+from helpers import wake_ups
 from tap import equal, main, test
 from uhci import PORTSC, STS, Uhci
 
@@ -23,12 +24,6 @@ def pointer(g, x, y, button=None):
 def key(g, name, down):
     g.qmp("input-send-event", {"events": [
         {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": name}}}]})
-
-
-def wakeups(pid):
-    """How often the process has gone to sleep by itself."""
-    with open("/proc/%d/status" % pid) as f:
-        return int(next(line for line in f if line.startswith("voluntary")).split()[1])
 
 
 @test
@@ -80,9 +75,9 @@ def idle():
         u.enumerate()
         u.ask()
         time.sleep(2)
-        before = wakeups(g.pid)
+        before = wake_ups(g.pid)
         time.sleep(3)
-        rate = (wakeups(g.pid) - before) / 3
+        rate = (wake_ups(g.pid) - before) / 3
         assert rate < 20, "%.1f wake-ups a second" % rate
         pointer(g, 5, 6)
         begin = time.monotonic()

@@ -5,7 +5,8 @@ import os
 import subprocess
 import tempfile
 
-from screen import BLUE, GREEN, RED, Screen, until
+from helpers import until
+from screen import BLUE, GREEN, RED, Screen
 from tap import equal, main, test
 from x11 import Server, need
 

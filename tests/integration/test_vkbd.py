@@ -4,7 +4,8 @@
 import struct
 import time
 
-from fakexen import Failed, Guest, fields
+from fakexen import Guest, fields
+from helpers import xs_get, xs_set
 from tap import equal, main, test
 
 INITIALISING, INIT_WAIT, INITIALISED, CONNECTED, CLOSING, CLOSED = 1, 2, 3, 4, 5, 6
@@ -12,17 +13,6 @@ BACK, FRONT = "/local/domain/0/backend/vkbd/1/0", "/local/domain/1/device/vkbd/0
 PAGE, REF = 0x600000, 40
 KEY, POS, MOTION = 3, 4, 1
 KEY_A, BTN_LEFT = 30, 0x110
-
-
-def xs_set(g, path, value):
-    g.cmd("x-xs-write %s %s" % (path, value))
-
-
-def xs_get(g, path):
-    try:
-        return g.cmd("x-xs-read %s" % path)
-    except Failed:
-        return None
 
 
 def toolstack(g):

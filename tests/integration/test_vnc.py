@@ -10,8 +10,9 @@ import time
 
 import rfb
 from fakexen import Failed, Guest
+from helpers import until
 from rfb import Viewer
-from screen import BLUE, FB, GREEN, RED, Screen, until
+from screen import BLUE, FB, GREEN, RED, Screen
 from tap import equal, main, test
 
 

@@ -7,8 +7,9 @@ import tempfile
 import time
 
 from fakexen import program as path_of
+from helpers import until, wake_ups
 from rfb import Viewer
-from screen import GREEN, RED, Screen, check_sandbox, gone, until
+from screen import GREEN, RED, Screen, check_sandbox, gone
 from tap import Skip, equal, main, test
 
 
@@ -105,23 +106,15 @@ def quiet():
         supervisor, frontend = g.processes()
         g.viewer().close()
         time.sleep(0.5)
-
-        def switches(pid):
-            total = 0
-            for task in os.listdir("/proc/%d/task" % pid):
-                with open("/proc/%d/task/%s/status" % (pid, task)) as f:
-                    total += sum(int(line.split()[1]) for line in f
-                                 if line.startswith("voluntary_ctxt_switches"))
-            return total
-        before = [switches(p) for p in (g.pid, supervisor, frontend)]
+        before = [wake_ups(p) for p in (g.pid, supervisor, frontend)]
         time.sleep(1)
-        equal([switches(p) for p in (g.pid, supervisor, frontend)], before, "switches while idle")
+        equal([wake_ups(p) for p in (g.pid, supervisor, frontend)], before, "switches while idle")
         with g.viewer() as v:
             v.wait(lambda: v.rects > 0)
             time.sleep(2)
-            before = switches(g.pid)
+            before = wake_ups(g.pid)
             time.sleep(1)
-            woken = switches(g.pid) - before
+            woken = wake_ups(g.pid) - before
             assert woken <= 10, "%d wake-ups in a second of a static screen" % woken
 
 

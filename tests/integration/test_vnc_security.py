@@ -8,8 +8,9 @@ import time
 
 import rfb
 from fakexen import Guest, QmpError
+from helpers import until
 from rfb import Closed, Refused, Viewer, connect
-from screen import GREEN, RED, Screen, children, until
+from screen import GREEN, RED, Screen, children
 from tap import equal, main, test
 
 # A sanitizer keeps what is freed for a while, which would look like memory that is not freed.
