@@ -17,7 +17,8 @@
 
 #include "dm/dm.h"
 
-/* Before all handles are opened: adds to the config what xenstore has. 0, or -errno after logging why. */
+/* Before all handles are opened: adds to the config what xenstore has. 0, or -errno after logging
+ * why. */
 int traditional_complete(struct config *config);
 
 /*

@@ -17,6 +17,7 @@ static const char version_text[] = VERSION_LINE "slimdm, a device model for Xen 
 
 static const char help_text[] = VERSION_LINE
     "usage: slimdm -xen-domid N [options]\n"
+    "       slimdm -d N -domain-name NAME [options]     (qemu-xen-traditional)\n"
     "\n"
     "slimdm is the device model of a Xen HVM guest; xl starts it (device_model_override=).\n"
     "Options may begin with one dash or two. slimdm(8) describes them.\n"
@@ -71,6 +72,10 @@ static const char help_text[] = VERSION_LINE
     "  -chroot DIR, -runas USER|UID:GID, -run-with chroot=DIR,user=USER\n"
     "  -sandbox on|off         system call filter\n"
     "  -add-fd fd=N,set=S      an inherited descriptor, as /dev/fdset/S\n"
+    "\n"
+    "Traditional mode (-d N must come first)\n"
+    "  -acpi, -vcpus MAX, -vcpu_avail 0xBITS, -std-vga, -videoram MB, -vncunused\n"
+    "  -save-dir DIR           where \"save\" leaves its file, /var/lib/xen\n"
     "\n"
     "Files\n"
     "  -L DIR                  search option ROMs in DIR\n"
