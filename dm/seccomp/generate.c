@@ -7,13 +7,13 @@
  *
  * What becomes of a call:
  *
- *   allowed        what devices, back ends, the C library's allocator and threads, and Xen's
- *                  libraries do while a guest runs: on what is open already.
- *   refused        (EPERM) everything else. A library's newer release may try a call that nobody
- * has foreseen, and has another way when it fails: a guest must not die of that. kills what no
- * library tries by itself, and what an intruder wants first: programs, other processes, the
- * kernel's own code, mounts, names spaces, identities, interfaces with a history of holes
- * (io_uring, bpf, keys, userfaultfd).
+ * - Allowed is what devices, back ends, the C library's allocator and threads, and Xen's libraries
+ *   do while a guest runs: on what is open already.
+ * - Deadly is what no library tries by itself, and what an intruder wants first: programs, other
+ *   processes, the kernel's own code, mounts, name spaces, identities, interfaces with a history of
+ *   holes (io_uring, bpf, keys, userfaultfd).
+ * - Refused (EPERM) is everything else. A library's newer release may try a call that nobody has
+ *   foreseen, and has another way when it fails: a guest must not die of that.
  *
  * clone3() is "unknown" (ENOSYS): its flags are in memory, where a filter cannot see them, and the
  * C library then uses clone(), whose flags allow threads and nothing else.
@@ -39,7 +39,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -52,6 +51,7 @@
 #include <xen/sys/privcmd.h>
 
 #include "dm/seal_filter.h"
+#include "dm/seccomp/no_code.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -305,13 +305,8 @@ static int allow_by_argument(scmp_filter_ctx ctx)
         rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
                               SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, (scmp_datum_t)options[i].level),
                               SCMP_A2(SCMP_CMP_MASKED_EQ, LOW32, (scmp_datum_t)options[i].name));
-    /* Memory that could hold code is not to be had, nor made of what there is. */
     if (!rc)
-        rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                              SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    if (!rc)
-        rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-                              SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+        rc = seccomp_no_code(ctx);
     if (!rc)
         rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                               SCMP_A0(SCMP_CMP_MASKED_EQ, THREAD_HAS | THREAD_HAS_NOT, THREAD_HAS));
