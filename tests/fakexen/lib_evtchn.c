@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* libxenevtchn.so.1: a file that becomes readable when a bound port was signalled. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,29 +39,10 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int 
     return h;
 }
 
-/*
- * The kernel shows which eventfd a descriptor is; the controller remembers which handle that was.
- */
-static uint64_t eventfd_id(int fd)
-{
-    char path[64], line[128];
-    unsigned long long id = 0;
-    FILE *f;
-
-    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
-    f = fopen(path, "re");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "eventfd-id: %llu", &id) == 1)
-            break;
-    if (f)
-        fclose(f);
-    return id;
-}
-
 xenevtchn_handle *xenevtchn_fdopen(struct xentoollog_logger *logger, int fd, unsigned open_flags)
 {
     struct hv_view *v = lib_view();
-    struct rpc message = {.op = RPC_EVT_ADOPT, .wide = eventfd_id(fd)};
+    struct rpc message = {.op = RPC_EVT_ADOPT, .wide = rpc_eventfd_id(fd)};
     xenevtchn_handle *h;
     int fds[4], rc;
 

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #define RPC_ENV  "FAKEXEN_SOCKET"
@@ -54,6 +55,25 @@ static inline void rpc_begin(struct rpc *message, uint32_t op)
 {
     memset(message, 0, RPC_HEAD);
     message->op = op;
+}
+
+/*
+ * The kernel shows which eventfd a descriptor is; the controller remembers which handle that was.
+ */
+static inline uint64_t rpc_eventfd_id(int fd)
+{
+    char path[64], line[128];
+    unsigned long long id = 0;
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+    f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "eventfd-id: %llu", &id) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return id;
 }
 
 #endif

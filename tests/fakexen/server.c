@@ -58,22 +58,6 @@ static void reply(struct connection *c, struct rpc *m, const int *fds, int nr_fd
         return; /* it is gone; its end is seen by poll() */
 }
 
-static uint64_t eventfd_id(int fd)
-{
-    char path[64], line[128];
-    unsigned long long id = 0;
-    FILE *f;
-
-    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
-    f = fopen(path, "re");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "eventfd-id: %llu", &id) == 1)
-            break;
-    if (f)
-        fclose(f);
-    return id;
-}
-
 static int handle_open(struct server *s, struct connection *c, struct rpc *m)
 {
     struct hv *hv = s->g->hv;
@@ -89,7 +73,7 @@ static int handle_open(struct server *s, struct connection *c, struct rpc *m)
         hv->handle[i] = (struct hv_handle){.used = 1,
                                            .owner = c->number,
                                            .keep = !!(m->number & XENEVTCHN_NO_CLOEXEC),
-                                           .eventfd_id = eventfd_id(v->event_fd[i])};
+                                           .eventfd_id = rpc_eventfd_id(v->event_fd[i])};
         hv_unlock(hv);
         m->number = i;
         return 0;
