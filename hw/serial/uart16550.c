@@ -11,6 +11,8 @@
  * Rest:         until the guest has read from IIR that there is nothing to do, or REST_NS. So a
  *               handler that goes on as long as there is something comes to an end; Linux gives
  *               up on a port that never lets it ("too much work for irq4").
+ * Pause:        of the receiver, after the guest has read all and seen that in IIR: as long as that
+ *               took. A guest that is slower than the other end would do nothing else.
  * Interrupts:   IIR is worked out from the state; the line is high while it reports anything.
  *               The FIFO is filled again in the turn after the guest has emptied it, so that the
  *               line falls and rises as an edge-triggered PIC needs it.
@@ -231,8 +233,10 @@ static uint8_t read_reg(struct uart *u, unsigned reg)
         /* Only when it is what the guest is told of. */
         if (value == IIR_THRE)
             s->thre_latch = false;
-        if (value == IIR_NONE)
+        if (value == IIR_NONE) {
+            uart_pause(u);
             uart_end_rest(u);
+        }
         return value | (uart_fifo_on(s) ? IIR_FIFO : 0);
     case LCR:
         return s->lcr;
@@ -241,8 +245,10 @@ static uint8_t read_reg(struct uart *u, unsigned reg)
     case LSR:
         value = uart_lsr(s);
         s->lsr_errors = 0;
-        if (!(value & LSR_DR) && !(s->ier & (IER_RDA | IER_THRE)))
-            uart_end_rest(u); /* it polls */
+        if (!(value & LSR_DR) && !(s->ier & (IER_RDA | IER_THRE))) {
+            uart_end_pause(u); /* it polls */
+            uart_end_rest(u);
+        }
         return value;
     case MSR:
         update_modem(u);

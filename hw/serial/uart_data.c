@@ -107,20 +107,40 @@ void uart_refill(struct uart *u)
 
 /* ---- the rest after a burst ----------------------------------------------------------------- */
 
+static void begin_rest(struct uart *u)
+{
+    if (u->s->rest_until == TIMER_NEVER) {
+        u->s->rest_until = loop_now(u->loop, CLOCK_GUEST) + REST_NS;
+        timer_arm(&u->rest, u->s->rest_until);
+    }
+}
+
 /*
- * As long as the burst took, within bounds: a guest that needs long for its interrupts gets as long
- * for everything else, of which reading what has come is a part.
+ * What comes next waits for as long as the guest has needed for what has come: half of its time is
+ * for everything else, of which reading it from the driver is a part.
  */
-static void begin_rest(struct uart *u, uint64_t began)
+void uart_pause(struct uart *u)
 {
     uint64_t now = loop_now(u->loop, CLOCK_GUEST);
-    uint64_t took = now > began ? now - began : 0;
+    uint64_t took = now > u->burst_began ? now - u->burst_began : 0;
 
-    if (u->s->rest_until != TIMER_NEVER)
+    if (u->s->rx_count || u->burst_began == TIMER_NEVER)
         return;
-    u->s->rest_until =
-        now + (took < REST_NS ? REST_NS : took > REST_MAX_NS ? REST_MAX_NS : took);
-    timer_arm(&u->rest, u->s->rest_until);
+    u->burst_began = TIMER_NEVER;
+    if (took)
+        timer_arm(&u->pause, now + (took < PAUSE_MAX_NS ? took : PAUSE_MAX_NS));
+}
+
+void uart_end_pause(struct uart *u)
+{
+    u->burst_began = TIMER_NEVER;
+    timer_cancel(&u->pause);
+    uart_refill(u);
+}
+
+static void pause_over(void *opaque)
+{
+    uart_refill(opaque);
 }
 
 void uart_end_rest(struct uart *u)
@@ -152,7 +172,7 @@ static void rest_over(void *opaque)
 static void rest_receiver(struct uart *u)
 {
     if (u->s->rx_burst == 0 && u->s->rx_count == 0)
-        begin_rest(u, u->burst_began);
+        begin_rest(u);
 }
 
 /* The transmitter has become empty after so many characters. */
@@ -167,7 +187,7 @@ static void transmitter_empty(struct uart *u, size_t chars)
         s->thre_latch = true;
     } else {
         s->thre_due = true;
-        begin_rest(u, TIMER_NEVER);
+        begin_rest(u);
     }
 }
 
@@ -241,6 +261,8 @@ static size_t chr_room(void *opaque)
 
     if (s->mcr & MCR_LOOP)
         return 0; /* the input pin is not connected: the sender waits */
+    if (timer_armed(&((struct uart *)opaque)->pause))
+        return 0;
     return room < s->rx_burst ? room : s->rx_burst;
 }
 
@@ -248,7 +270,7 @@ static void chr_receive(void *opaque, const uint8_t *data, size_t len)
 {
     struct uart *u = opaque;
 
-    if (u->s->rx_burst == RX_BURST)
+    if (u->burst_began == TIMER_NEVER)
         u->burst_began = loop_now(u->loop, CLOCK_GUEST);
     for (size_t i = 0; i < len; i++)
         receive_char(u->s, data[i], 0);
@@ -372,6 +394,7 @@ void uart_data_init(struct uart *u)
 {
     timer_init(&u->timeout, u->loop, CLOCK_GUEST, timeout_fires, u);
     timer_init(&u->rest, u->loop, CLOCK_GUEST, rest_over, u);
+    timer_init(&u->pause, u->loop, CLOCK_GUEST, pause_over, u);
     u->refill = (struct loop_work){.run = refill, .opaque = u};
     u->burst_began = TIMER_NEVER;
 }
@@ -380,6 +403,7 @@ void uart_data_fini(struct uart *u)
 {
     timer_cancel(&u->timeout);
     timer_cancel(&u->rest);
+    timer_cancel(&u->pause);
     loop_defer_cancel(u->loop, &u->refill);
 }
 
@@ -398,7 +422,7 @@ void uart_data_loaded(struct uart *u)
     rearm(u, &u->timeout, &u->s->timeout_at);
     rearm(u, &u->rest, &u->s->rest_until);
     if (u->s->thre_due)
-        begin_rest(u, TIMER_NEVER);
+        begin_rest(u);
     rest_receiver(u);
     transmit(u);
     uart_refill(u);

@@ -15,8 +15,9 @@
 #define TIMEOUT_MAX_NS 100000000u
 
 /* The rest after a burst, for guests that do not look. */
-#define REST_NS     5000000u
-#define REST_MAX_NS TIMEOUT_MAX_NS
+#define REST_NS 5000000u
+/* The pause after each time that the guest has read all there was. */
+#define PAUSE_MAX_NS 100000000u
 
 #define BASE_BAUD 115200u
 
@@ -88,7 +89,9 @@ struct uart {
     struct irq irq;
     struct io_region region;
     struct timer timeout, rest;
-    uint64_t burst_began; /* guest time of the first input after a rest */
+    /* Pace only, and not state: after a restore input comes without one. */
+    struct timer pause;
+    uint64_t burst_began; /* guest time of the first input since the pause; TIMER_NEVER: none */
     struct loop_work refill; /* asks the back end for more, after the guest's access */
     char name[8];
 };
@@ -114,6 +117,9 @@ void uart_data_loaded(struct uart *u);
 void uart_restart_timeout(struct uart *u);
 /* The guest has seen that there is nothing to do. */
 void uart_end_rest(struct uart *u);
+/* The guest has seen that it has read all. */
+void uart_pause(struct uart *u);
+void uart_end_pause(struct uart *u);
 /* Asks the back end for input, after the guest's access. */
 void uart_refill(struct uart *u);
 

@@ -102,6 +102,55 @@ static void test_flood_leaves_gaps(void **state)
     assert_in_range(gaps, 8, 64);
 }
 
+/* How long it takes until the next characters come to a guest that has needed `each` ns for every
+ * one of those in the FIFO. */
+static uint64_t pause_after(uint64_t each)
+{
+    uint64_t began;
+
+    while (!irq(&t))
+        machine_advance(&t.m, 1000);
+    while (reg_in(&t, IIR) != 0xc1) {
+        machine_advance(&t.m, each);
+        reg_in(&t, RBR);
+    }
+    began = loop_now(t.m.env.loop, CLOCK_GUEST);
+    machine_settle(&t.m);
+    while (!irq(&t))
+        machine_advance(&t.m, 1000);
+    return loop_now(t.m.env.loop, CLOCK_GUEST) - began;
+}
+
+/* A guest that is slower than the other end would do nothing but take characters: an emulated Linux
+ * came to "soft lockup". It gets as long for the rest of its work, but not for ever. */
+static void test_input_leaves_a_slow_guest_half_of_its_time(void **state)
+{
+    static uint8_t flood[1024];
+
+    reg_out(&t, FCR, 0x01);
+    reg_out(&t, IER, 1);
+    assert_int_equal(write(t.far, flood, sizeof(flood)), sizeof(flood));
+    assert_in_range(pause_after(0), 0, 2000);
+    assert_in_range(pause_after(10000), 160000, 162000);
+    assert_in_range(pause_after(1000000), 16000000, 16002000);
+    assert_in_range(pause_after(50000000), 100000000, 100002000);
+    /* Output's interrupts do not end it, polling does. */
+    machine_advance(&t.m, 200000000);
+    while (reg_in(&t, IIR) != 0xc1) {
+        machine_advance(&t.m, 1000000);
+        reg_in(&t, RBR);
+    }
+    reg_out(&t, IER, 3);
+    assert_int_equal(reg_in(&t, IIR), 0xc2);
+    assert_int_equal(reg_in(&t, IIR), 0xc1);
+    machine_settle(&t.m);
+    assert_false(irq(&t));
+    reg_out(&t, IER, 0);
+    assert_int_equal(reg_in(&t, LSR) & 1, 0);
+    machine_settle(&t.m);
+    assert_int_equal(reg_in(&t, LSR) & 1, 1);
+}
+
 /* A handler of one byte an interrupt that never looks at IIR or LSR: it gets everything too. */
 static void test_guest_that_does_not_look_gets_all(void **state)
 {
@@ -445,6 +494,7 @@ int main(void)
         T(test_input_is_pulled_into_free_room_only),
         T(test_line_falls_before_the_next_bytes),
         T(test_flood_leaves_gaps),
+        T(test_input_leaves_a_slow_guest_half_of_its_time),
         T(test_guest_that_does_not_look_gets_all),
         T(test_output_order_and_content),
         T(test_transmitter_holds_when_the_line_is_stopped),
