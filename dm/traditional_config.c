@@ -18,11 +18,12 @@
 #include "xen/xenif.h"
 
 #define DISKS_MAX  64u
-#define MEMORY_MAX (16ull << 30) /* KiB: what 44 address bits reach */
+#define TEXTS_MAX  (8 * DISKS_MAX) /* find_disk() takes up to eight */
+#define MEMORY_MAX (16ull << 30)   /* KiB: what 44 address bits reach */
 
 struct disk_list {
     struct traditional_disk disk[DISKS_MAX];
-    char *text[8 * DISKS_MAX]; /* owns the strings of the above */
+    char *text[TEXTS_MAX]; /* owns the strings of the above, and of disks that were left out */
     size_t count, texts;
 };
 
@@ -42,7 +43,7 @@ static void find_disk(struct xen *xen, struct disk_list *list, const char *devic
     const char *points_back;
     char *frontend;
 
-    if (list->count == DISKS_MAX ||
+    if (list->texts + 8 > TEXTS_MAX ||
         asprintf(&frontend, "/local/domain/%u/device/vbd/%.20s", xen_domid(xen), device) < 0)
         return;
     list->text[list->texts++] = frontend;

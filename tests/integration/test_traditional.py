@@ -9,7 +9,7 @@ import time
 from atapi import NO_MEDIUM, attention, packet
 from fakexen import Guest, program
 from helpers import (Image, cdrom, cmos_read, cmos_write, command, firmware, identify, read_pio,
-                     video_frames)
+                     until, video_frames)
 from rfb import Closed, Refused, Viewer
 from tap import Skip, equal, main, test
 
@@ -51,23 +51,15 @@ def traditional(disks=(), nodes=(), args=(), before=None, **options):
     return Guest(argv=ARGV + list(args), vcpus=4, before=prepare, **options)
 
 
-def wait_for(what, want, timeout=30.0):
-    """Until what() gives it; the last answer."""
-    end = time.monotonic() + timeout
-    while (got := what()) != want and time.monotonic() < end:
-        time.sleep(0.01)
-    return got
-
-
 def ask(g, command_, state, ret="ok", parameter=None):
     """A command as libxl gives it; waits for the answer."""
     put(g, DM + "/ret", "?")
     if parameter is not None:
         put(g, DM + "/parameter", parameter)
     put(g, DM + "/command", command_)
-    equal(wait_for(lambda: g.xs(DM + "/ret") != "?", True), True, "an answer to " + command_)
+    until(lambda: g.xs(DM + "/ret") != "?", "no answer to " + command_, 30)
     equal(g.xs(DM + "/ret"), ret)
-    equal(wait_for(lambda: g.xs(DM + "/state"), state), state, "state")
+    until(lambda: g.xs(DM + "/state") == state, "the state is not " + state)
     equal(g.xs(DM + "/command"), None, "the command, once it is taken")
 
 
@@ -209,7 +201,7 @@ def log_dirty():
     with Image() as disk, traditional(disks=[(HDA, "hda", "aio:" + disk.path)]) as g:
         for word in ("enable", "disable", "enable"):
             put(g, DM + "/logdirty/cmd", word)
-            equal(wait_for(lambda: g.xs(DM + "/logdirty/ret"), word), word)
+            until(lambda: g.xs(DM + "/logdirty/ret") == word, "no answer to " + word)
             g.cmd("x-xs-rm " + DM + "/logdirty/cmd")
             g.cmd("x-xs-rm " + DM + "/logdirty/ret")
             before = len(g.records("modified"))
@@ -217,8 +209,7 @@ def log_dirty():
             read_pio(g, 1)  # string input: guest memory is written
             equal(len(g.records("modified")) > before, word == "enable", "reported with " + word)
         put(g, DM + "/logdirty/cmd", "maybe")
-        equal(wait_for(lambda: g.xs(DM + "/logdirty/ret"), "there is no such command"),
-              "there is no such command")
+        until(lambda: g.xs(DM + "/logdirty/ret") == "there is no such command", "no answer")
 
 
 @test
@@ -229,13 +220,13 @@ def medium():
         identify(g, 0x170, code=0xA1)
         attention(g)
         put(g, back(HDC) + "/params", "")
-        equal(wait_for(lambda: attention(g)[-1:], [(2, NO_MEDIUM)]), [(2, NO_MEDIUM)])
+        until(lambda: attention(g)[-1:] == [(2, NO_MEDIUM)], "the medium stays")
         put(g, back(HDC) + "/params", "aio:" + two.path)
-        equal(wait_for(lambda: packet(g, [0]), b""), b"", "ready with the new medium")
+        until(lambda: packet(g, [0]) == b"", "not ready with the new medium")
         packet(g, [0x1B, 0, 0, 0, 2])
-        equal(wait_for(lambda: g.xs(front(HDC) + "/eject"), "eject"), "eject")
+        until(lambda: g.xs(front(HDC) + "/eject") == "eject", "the eject is not told")
         put(g, back(HDC) + "/params", "aio:/nowhere/y")
-        equal(wait_for(lambda: "/nowhere/y" in g.log(), True), True, "the log names the file")
+        until(lambda: "/nowhere/y" in g.log(), "the log does not name the file")
 
 
 @test
@@ -246,15 +237,15 @@ def vcpus():
         equal(g.inb(0xAF00), 0x03)
         g.outb(0xAFE2, 0x04)
         put(g, HOME + "/cpu/2/availability", "online")
-        equal(wait_for(lambda: g.inb(0xAF00), 0x07), 0x07)
+        until(lambda: g.inb(0xAF00) == 0x07, "vCPU 2 does not come")
         equal(g.inb(0xAFE0), 0x04, "GPE0 status")
         assert g.gsi(9), "no SCI"
         g.outb(0xAFE0, 0x04)
         put(g, HOME + "/cpu/1/availability", "offline")
-        equal(wait_for(lambda: g.inb(0xAF00), 0x05), 0x05)
+        until(lambda: g.inb(0xAF00) == 0x05, "vCPU 1 does not go")
         put(g, HOME + "/cpu/0/availability", "offline")
         put(g, HOME + "/cpu/3/availability", "online")
-        equal(wait_for(lambda: g.inb(0xAF00), 0x0D), 0x0D, "vCPU 0 stays")
+        until(lambda: g.inb(0xAF00) == 0x0D, "vCPU 3 does not come, or vCPU 0 goes")
 
 
 @test
@@ -266,7 +257,7 @@ def sleep():
             command(g, 0xEC)
             g.outb(0x3F9, 5)
             g.outw(0xB004, 0x2400)
-            equal(wait_for(lambda: g.x("param", index=14), "0x3"), "0x3", "S_STATE")
+            until(lambda: g.x("param", index=14) == "0x3", "it does not sleep")
             if saved:
                 ask(g, "save", "paused")
                 ask(g, "continue", "running")
