@@ -98,7 +98,7 @@ def test_network_card(case):
     _ping(case, case.machine.check, address + "%xenbr0")
     case.note("multicast: %s is found" % address)
 
-    case.machine.check("ip neigh replace 10.0.2.77 lladdr 00:16:3e:77:77:77 dev xenbr0")
+    case.machine.check("/bin/ip neigh replace 10.0.2.77 lladdr 00:16:3e:77:77:77 dev xenbr0")
     guest.sh("tcpdump -Z root -l -p -n -i eth0 -c 1 host 10.0.2.77 > /tmp/not 2>/dev/null &"
              " sleep 3")
     case.machine.run("ping -q -c 3 -W 1 10.0.2.77")
