@@ -21,7 +21,8 @@ for folder in ("fakexen", "integration"):
 
 from fakexen import QEMU, program  # noqa: E402
 from rfb import Viewer  # noqa: E402
-from screen import FB, Screen, children, until  # noqa: E402
+from helpers import until  # noqa: E402
+from screen import FB, Screen, children  # noqa: E402
 
 DMS = ("slimdm", "qemu")
 SIZES = ((1024, 768), (1920, 1080))
