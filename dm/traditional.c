@@ -90,10 +90,11 @@ static int open_save(void *opaque)
     save_path(t->dm, path);
     unlink(path);
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        return fd;
-    log_error("%s: %s", path, strerror(errno));
-    return -errno;
+    if (fd < 0) {
+        fd = -errno;
+        log_error("%s: %s", path, strerror(-fd));
+    }
+    return fd;
 }
 
 static void drop_save(void *opaque)
@@ -323,8 +324,10 @@ static int insert(struct dm *dm, const char *id, const struct traditional_image 
 
     medium.fd = open(image->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (medium.fd < 0) {
-        qmp_fail(err, QMP_GENERIC_ERROR, "%s: %s", image->path, strerror(errno));
-        return -errno;
+        int rc = -errno;
+
+        qmp_fail(err, QMP_GENERIC_ERROR, "%s: %s", image->path, strerror(-rc));
+        return rc;
     }
     return control_ops.insert(dm, id, &medium, err);
 }
