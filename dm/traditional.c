@@ -26,7 +26,7 @@ struct traditional {
     struct dm *dm;
     struct xs_commands commands;
     char log_dirty[16];             /* the word that has been answered and is still there */
-    char *params[CONFIG_DRIVE_MAX]; /* what a CD-ROM drive has been given, or NULL */
+    char *params[CONFIG_DRIVE_MAX]; /* what a CD-ROM drive has been given last, or NULL */
     struct timer asleep;
 };
 
@@ -259,7 +259,7 @@ void traditional_watch(struct dm *dm)
             continue;
         snprintf(path, sizeof(path), "%s/params", dm->config->drive[i].backend);
         snprintf(token, sizeof(token), MEDIUM "%u", i);
-        dm->traditional->params[i] = xen_store_read(dm->xen, path);
+        dm->traditional->params[i] = strdup(dm->config->drive[i].params);
         watch(dm, path, token);
     }
 }

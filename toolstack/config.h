@@ -170,9 +170,9 @@ struct config_drive {
     unsigned cyls, heads, secs; /* forced CHS geometry, all 0 = none */
     uint64_t wwn;               /* 0 = none */
     int bootindex;              /* -1 = none */
-    /* Traditional mode: the directories in xenstore that name the image, of the front end and of
-     * the back end. NULL with a drive of the command line. */
-    const char *frontend, *backend;
+    /* Traditional mode: the directories of the front end and of the back end in xenstore, and the
+     * node of the latter that has named the image. NULL with a drive of the command line. */
+    const char *frontend, *backend, *params;
 };
 
 /* --- PCI ------------------------------------------------------------------------------------ */

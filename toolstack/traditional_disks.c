@@ -121,6 +121,7 @@ static void fill_drive(struct parser *p, struct config_drive *drive,
     drive->bootindex = -1;
     drive->frontend = keep(p, disk->frontend);
     drive->backend = keep(p, disk->backend);
+    drive->params = keep(p, disk->params ? disk->params : "");
     if (!drive->file && drive->media == CONFIG_MEDIA_DISK)
         fail(p, "a hard disk needs an image; accepted: FORMAT:PATH, or a path");
 }

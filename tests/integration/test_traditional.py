@@ -227,6 +227,11 @@ def medium():
         until(lambda: g.xs(front(HDC) + "/eject") == "eject", "the eject is not told")
         put(g, back(HDC) + "/params", "aio:/nowhere/y")
         until(lambda: "/nowhere/y" in g.log(), "the log does not name the file")
+        put(g, back(HDC) + "/params", "zip:" + one.path)
+        until(lambda: "zip:" in g.log(), "the log does not name the format")
+        g.cmd("x-xs-rm " + back(HDC))  # the domain's end
+        put(g, DM + "/command", "continue")
+        until(lambda: g.xs(DM + "/ret") == "ok", "it does not go on")
 
 
 @test

@@ -270,6 +270,7 @@ static void test_disks(void **state)
     assert_null(d[2].file);
     assert_int_equal(d[2].media, CONFIG_MEDIA_CDROM);
     assert_true(d[2].readonly);
+    assert_string_equal(d[2].params, "");
     assert_string_equal(d[3].file, "/srv/d.iso");
     assert_int_equal(d[3].media, CONFIG_MEDIA_CDROM);
 }
