@@ -61,12 +61,14 @@ static void release_keys(struct input *input)
 {
     struct input_sink *sink = key_sink(input);
 
-    for (uint16_t code = 0; code < INPUT_KEY_COUNT; code++) {
-        if (!input_key_is_down(input, code))
-            continue;
-        input->down[code / 64] &= ~(UINT64_C(1) << code % 64);
-        if (sink)
-            sink->key(sink->opaque, code, false);
+    for (unsigned word = 0; word < sizeof(input->down) / sizeof(input->down[0]); word++) {
+        while (input->down[word]) {
+            unsigned bit = (unsigned)__builtin_ctzll(input->down[word]);
+
+            input->down[word] &= input->down[word] - 1;
+            if (sink)
+                sink->key(sink->opaque, (uint16_t)(word * 64 + bit), false);
+        }
     }
 }
 

@@ -33,6 +33,8 @@
 #define RELOCATE_MAX 0xf000u
 /* Frames named in one populate or decrease call: a page of the hypercall buffer. */
 #define EXTENTS_MAX (PAGE_BYTES / sizeof(uint64_t))
+/* Of a page of 2 MiB. */
+#define LARGE_ORDER 9
 
 int xen_open(struct xen **out, unsigned domid, char *err, size_t err_size)
 {
@@ -310,22 +312,28 @@ int xen_modified(struct xen *xen, uint64_t first_gfn, uint64_t n)
         xendevicemodel_modified_memory(xen->dmod, xen->domid, first_gfn, (uint32_t)n));
 }
 
-/* One of the two reservation commands on single frames, as many as one buffer names at a time. */
-static int reservation(struct xen *xen, unsigned cmd, uint64_t first_gfn, uint64_t n)
+/*
+ * One of the two reservation commands, on as many extents of 2^order frames as one buffer names at
+ * a time. Moves *first_gfn and *n behind what has been done.
+ */
+static int reservation(struct xen *xen, unsigned cmd, unsigned order, uint64_t *first_gfn,
+                       uint64_t *n)
 {
+    uint64_t most = *n >> order < EXTENTS_MAX ? *n >> order : EXTENTS_MAX;
     struct xen_memory_reservation *arg = xencall_alloc_buffer(xen->call, sizeof(*arg));
-    uint64_t *gfns = xencall_alloc_buffer(xen->call, EXTENTS_MAX * sizeof(*gfns));
+    uint64_t *gfns = xencall_alloc_buffer(xen->call, most * sizeof(*gfns));
     int rc = arg && gfns ? 0 : -ENOMEM;
 
-    while (n && !rc) {
-        uint64_t batch = n < EXTENTS_MAX ? n : EXTENTS_MAX;
+    while (*n >> order && !rc) {
+        uint64_t batch = *n >> order < most ? *n >> order : most;
         int done;
 
         for (uint64_t i = 0; i < batch; i++)
-            gfns[i] = first_gfn + i;
+            gfns[i] = *first_gfn + (i << order);
         memset(arg, 0, sizeof(*arg));
         set_xen_guest_handle(arg->extent_start, gfns);
         arg->nr_extents = batch;
+        arg->extent_order = order;
         arg->domid = xen->domid;
         done = xencall2(xen->call, __HYPERVISOR_memory_op, cmd, (uintptr_t)arg);
         if (done < 0)
@@ -333,8 +341,10 @@ static int reservation(struct xen *xen, unsigned cmd, uint64_t first_gfn, uint64
         else if (done == 0)
             rc = -ENOMEM;
         else {
-            first_gfn += (uint64_t)done;
-            n -= (uint64_t)done < n ? (uint64_t)done : n;
+            uint64_t frames = ((uint64_t)done < batch ? (uint64_t)done : batch) << order;
+
+            *first_gfn += frames;
+            *n -= frames;
         }
     }
     if (arg)
@@ -346,12 +356,15 @@ static int reservation(struct xen *xen, unsigned cmd, uint64_t first_gfn, uint64
 
 int xen_populate(struct xen *xen, uint64_t first_gfn, uint64_t n)
 {
-    return reservation(xen, XENMEM_populate_physmap, first_gfn, n);
+    /* Large pages while there are some: fewer of them, and faster ones for the guest. */
+    if (n >> LARGE_ORDER && (first_gfn & ((UINT64_C(1) << LARGE_ORDER) - 1)) == 0)
+        reservation(xen, XENMEM_populate_physmap, LARGE_ORDER, &first_gfn, &n);
+    return n ? reservation(xen, XENMEM_populate_physmap, 0, &first_gfn, &n) : 0;
 }
 
 int xen_depopulate(struct xen *xen, uint64_t first_gfn, uint64_t n)
 {
-    return reservation(xen, XENMEM_decrease_reservation, first_gfn, n);
+    return n ? reservation(xen, XENMEM_decrease_reservation, 0, &first_gfn, &n) : 0;
 }
 
 int xen_relocate(struct xen *xen, uint64_t src_gfn, uint64_t dst_gfn, uint64_t n)

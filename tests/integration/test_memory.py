@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guest memory: holes, frames that change, INVALIDATE, the ways to map the server's pages."""
 
+import errno
 import os
 import tempfile
 
@@ -143,6 +144,18 @@ def no_stray_calls():
             assert r["gfn"] >= g.ram << 8, "populated inside RAM: %r" % r
         d = g.domain()
         assert d["pages"] <= d["max-pages"]
+
+
+@test
+def video_memory_without_large_pages():
+    """where there are no pages of 2 MiB left, it is made of small ones"""
+    def none_left(g):
+        g.x("fail", name="populate_physmap", times=1, errno=errno.ENOMEM)
+    for before in (None, none_left):
+        with Guest(vga="std", before=before) as g:
+            frames = [r["nr"] for r in g.records("populate") if r["result"] == 0]
+            equal(sum(frames), 16 << 8)
+            equal(len(frames), 1 if before is None else 8)
 
 
 @test
