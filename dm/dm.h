@@ -138,14 +138,14 @@ void life_end(struct dm *dm, int code);
 /* ---- timeoffset.c --------------------------------------------------------------------------- */
 
 void timeoffset_init(struct dm *dm);
-/* The state has been replaced. */
-void timeoffset_loaded(struct dm *dm);
-void timeoffset_fini(struct dm *dm);
 /*
  * Reads what this boot has begun with: while xenstore can be read, and before the guest can move
  * its clock. The toolstack need not wait for it.
  */
 void timeoffset_begin(struct dm *dm);
+/* The state has been replaced. */
+void timeoffset_loaded(struct dm *dm);
+void timeoffset_fini(struct dm *dm);
 /* The guest has moved its clock by so many seconds. */
 void timeoffset_moved(void *dm, int64_t seconds);
 
