@@ -5,7 +5,7 @@ import re
 from box.guest import BOOT_SECONDS
 from tests_network import GUEST, HOST, VIF
 
-MEMORY = 128
+MEMORY = 256
 DISK_MIB = 8
 STATE = "/tmp/test/guest.state"
 # What the guest is at meanwhile: it counts, and reads its disk over and over.
