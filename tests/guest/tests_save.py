@@ -32,7 +32,8 @@ def _start(case, **settings):
 
 
 def _count(guest):
-    return int(guest.sh("cat /tmp/count"))
+    # The file is empty for a moment each time.
+    return int(guest.sh("while n=$(cat /tmp/count); [ -z \"$n\" ]; do :; done; echo $n"))
 
 
 def _goes_on(case, guest, want, before):
