@@ -51,7 +51,7 @@ def _goes_on(case, guest, want, before):
     case.note("checksums of the disk, read all the time: " + " ".join(sums))
     case.expect(sums[1:] == [want, "-"], "other bytes came from the disk")
     guest.sh("dd if=/mnt/data of=/dev/null bs=64k", 300)
-    guest.sh("for n in 1 2 3 4 5; do ping -c 1 -W 5 %s && exit 0; done; exit 1" % HOST)
+    guest.sh("(for n in 1 2 3 4 5; do ping -c 1 -W 5 %s && exit 0; done; exit 1)" % HOST)
     words = guest.try_sh("dmesg | grep -iE 'ata[0-9].*(exception|error|lost)|NETDEV WATCHDOG|oops|BUG'")
     case.expect(not words.output, "the kernel complains: " + words.output)
 
