@@ -52,7 +52,8 @@ def _goes_on(case, guest, want, before):
     case.expect(sums[1:] == [want, "-"], "other bytes came from the disk")
     guest.sh("dd if=/mnt/data of=/dev/null bs=64k", 300)
     guest.sh("(for n in 1 2 3 4 5; do ping -c 1 -W 5 %s && exit 0; done; exit 1)" % HOST)
-    words = guest.try_sh("dmesg | grep -iE 'ata[0-9].*(exception|error|lost)|NETDEV WATCHDOG|oops|BUG'")
+    words = guest.try_sh("dmesg | grep -E 'ata[0-9].*(exception|error|lost)|NETDEV WATCHDOG|"
+                         "Oops|BUG:|lockup'")
     case.expect(not words.output, "the kernel complains: " + words.output)
 
 
