@@ -31,6 +31,13 @@ def _start(case, **settings):
     return guest, want
 
 
+def _wake(case, guest):
+    """Lets a restored guest go on. What is typed while 'xl console' starts would be flushed away:
+    the line is opened without it."""
+    guest.attach("tty")
+    case.machine.check("xl unpause " + guest.name)
+
+
 def _count(guest):
     # The file is empty for a moment each time.
     return int(guest.sh("while n=$(cat /tmp/count); [ -z \"$n\" ]; do :; done; echo $n"))
@@ -67,8 +74,7 @@ def _save_and_restore(case, **settings):
                 "its device model is still there")
     guest.detach()
     case.machine.check("xl restore -p %s" % STATE, 600)
-    guest.attach()
-    case.machine.check("xl unpause " + guest.name)
+    _wake(case, guest)
     case.note("domain %d became %d" % (old, guest.domid()))
     _goes_on(case, guest, want, before)
     guest.screenshot(case.out + "/after.png")
@@ -97,8 +103,7 @@ def test_checkpoint(case):
     later = _count(guest)
     guest.destroy()
     case.machine.check("xl restore -p %s" % STATE, 600)
-    guest.attach()
-    case.machine.check("xl unpause " + guest.name)
+    _wake(case, guest)
     case.expect(before <= _count(guest) < later, "it does not go on where it was saved")
     _goes_on(case, guest, want, before)
 
@@ -110,6 +115,6 @@ def test_migrate(case):
     guest.detach()
     case.machine.check("xl migrate -s '' %s 'xl migrate-receive'" % guest.name, 900)
     case.expect(guest.domid() not in (None, old), "no new domain")
-    guest.attach()
+    guest.attach("tty")
     case.note("domain %d became %d" % (old, guest.domid()))
     _goes_on(case, guest, want, before)
