@@ -32,10 +32,15 @@ def _start(case, **settings):
 
 
 def _wake(case, guest):
-    """Lets a restored guest go on. What is typed while 'xl console' starts would be flushed away:
-    the line is opened without it."""
+    """Attaches to a restored guest, lets it go on, and waits until it takes what is typed: while
+    its serial driver resumes it empties the FIFO, and 'xl console' flushes what comes too early."""
     guest.attach("tty")
     case.machine.check("xl unpause " + guest.name)
+    for _ in range(60):
+        guest.line.write(b"\n")  # to the session a command without a name
+        if guest.line.expect(re.compile(rb">> 0\r?\n"), 1):
+            return
+    case.expect(False, "nobody answers on the restored guest's serial line")
 
 
 def _count(guest):
@@ -115,6 +120,6 @@ def test_migrate(case):
     guest.detach()
     case.machine.check("xl migrate -s '' %s 'xl migrate-receive'" % guest.name, 900)
     case.expect(guest.domid() not in (None, old), "no new domain")
-    guest.attach("tty")
+    _wake(case, guest)
     case.note("domain %d became %d" % (old, guest.domid()))
     _goes_on(case, guest, want, before)
