@@ -31,11 +31,12 @@ def _start(case, **settings):
     return guest, want
 
 
-def _wake(case, guest):
+def _wake(case, guest, paused=True):
     """Attaches to a restored guest, lets it go on, and waits until it takes what is typed: while
     its serial driver resumes it empties the FIFO, and 'xl console' flushes what comes too early."""
     guest.attach("tty")
-    case.machine.check("xl unpause " + guest.name)
+    if paused:
+        case.machine.check("xl unpause " + guest.name)
     for _ in range(60):
         guest.line.write(b"\n")  # to the session a command without a name
         if guest.line.expect(re.compile(rb">> 0\r?\n"), 1):
@@ -120,6 +121,6 @@ def test_migrate(case):
     guest.detach()
     case.machine.check("xl migrate -s '' %s 'xl migrate-receive'" % guest.name, 900)
     case.expect(guest.domid() not in (None, old), "no new domain")
-    _wake(case, guest)
+    _wake(case, guest, paused=False)
     case.note("domain %d became %d" % (old, guest.domid()))
     _goes_on(case, guest, want, before)
