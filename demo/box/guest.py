@@ -202,6 +202,9 @@ class Guest:
             target.write(data if data.startswith(png.SIGNATURE) else png.encode(png.from_ppm(data)))
 
     def _screendump(self, name, form):
+        domid = self.domid()
+        if domid is None:
+            raise GuestError("there is no domain to take a picture of")
         command = {"execute": "screendump",
                    "arguments": {"filename": "/box/share/" + name, "format": form}}
-        return self.machine.check("qmp %d '%s'" % (self.domid(), json.dumps(command)), 90)
+        return self.machine.check("qmp %d '%s'" % (domid, json.dumps(command)), 90)
