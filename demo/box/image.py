@@ -22,7 +22,7 @@ from .progress import say, step
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGES = """xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common xenstore-utils
     linux-image-amd64 busybox-static bash coreutils util-linux mount iproute2 bridge-utils socat
-    seabios ipxe-qemu qemu-system-xen qemu-utils ethtool tcpdump""".split()
+    seabios ipxe-qemu qemu-system-xen qemu-utils libnbd0 ethtool tcpdump""".split()
 # Needed by those only to be installed, never by what runs in dom0.
 UNUSED = re.compile(r"(python3|libpython3|perl|iso-codes|dpkg|adduser|initramfs-tools|klibc|debconf"
                     r"|media-types|passwd|readline-common|ucf|tar$|mawk|sensible-utils)")
@@ -204,6 +204,8 @@ def _dom0(root, tree, part):
     # The stable Xen libraries, for whatever device model is put in, also those that no program here
     # needs.
     programs += glob.glob(os.path.join(root, "usr/lib/x86_64-linux-gnu/libxen*.so.[0-9]"))
+    # slimdm-nbd loads this one when it is needed.
+    programs += glob.glob(os.path.join(root, "usr/lib/x86_64-linux-gnu/libnbd.so.0"))
     for path in programs:
         if ".so." in path:
             dom0.file("lib/x86_64-linux-gnu/" + os.path.basename(path), path)
