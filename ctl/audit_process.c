@@ -16,7 +16,7 @@
 struct thread {
     unsigned long uid[4], gid[4];
     char groups[256];
-    uint64_t inheritable, permitted, effective, ambient;
+    uint64_t inheritable, permitted, effective, bounding, ambient;
     int no_new_privs, seccomp, filters, tracer;
 };
 
@@ -28,6 +28,7 @@ static void take_line(struct thread *t, const char *text)
     } capability[] = {{"CapInh:", &t->inheritable},
                       {"CapPrm:", &t->permitted},
                       {"CapEff:", &t->effective},
+                      {"CapBnd:", &t->bounding},
                       {"CapAmb:", &t->ambient}};
 
     for (size_t i = 0; i < sizeof(capability) / sizeof(capability[0]); i++)
@@ -110,11 +111,14 @@ static void check_rights(struct audit *a, const struct thread *t, const char *ti
 {
     uint64_t now = t->inheritable | t->permitted | t->effective | t->ambient;
     uint64_t allowed = may_keep(&a->asked);
+    /* Only root can empty the bounding set; without new privileges it is of no use to others. */
+    bool bounded = !(t->bounding & ~allowed) || (!a->asked.user && t->uid[0] != 0);
 
     audit_check(a, !(now & ~allowed), "capabilities", "thread %s: %s", tid,
                 now & ~allowed ? "more than it needs"
                 : now          ? "CAP_DAC_OVERRIDE, to open what QMP names"
                                : "none");
+    audit_check(a, bounded, "bounding set", "thread %s: %016" PRIx64, tid, t->bounding);
     audit_check(a, t->no_new_privs == 1, "new privileges", "thread %s: %s", tid,
                 t->no_new_privs == 1 ? "none to be had" : "can be had");
     if (t->seccomp == 2)

@@ -123,7 +123,7 @@ static int filter_calls(struct dm *dm)
 static int give_up_rights(const struct config *config, bool runas, uid_t uid, gid_t gid)
 {
     int capability = runas || no_paths(config) ? -1 : CAP_DAC_OVERRIDE;
-    int rc = done("limit capabilities", seal_root());
+    int rc = done("limit capabilities", seal_bounds(capability));
 
     if (!rc && runas)
         rc = change_user(uid, gid);

@@ -15,17 +15,18 @@
 /* Threads of slimdm and its libraries, and the processes of front-ends and image servers. */
 #define PROCESSES 256
 
-/*
- * The bounding set stays as it is: it limits what a program that is executed may gain, and without
- * new privileges that is nothing. To empty it takes 40 system calls of a guest's start.
- */
-int seal_root(void)
+int seal_bounds(int capability)
 {
     const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
                                SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 
     /* Who is not allowed to do this is not root, and never becomes it without new privileges. */
-    return prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) && errno != EPERM ? -errno : 0;
+    if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0))
+        return errno == EPERM ? 0 : -errno;
+    /* Up to the first that the kernel does not know. */
+    for (int cap = 0; cap == capability || !prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); cap++)
+        ;
+    return errno == EINVAL ? 0 : -errno;
 }
 
 int seal_capabilities(int capability)

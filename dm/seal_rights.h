@@ -5,12 +5,12 @@
 
 #include <stdbool.h>
 
-/* Root is a user without capabilities of its own. While root still is root. */
-int seal_root(void);
 /*
- * What the process has now: `capability` (CAP_...), or nothing when it is negative. After the user
- * was changed, if at all. This thread only.
+ * What the user of the process may ever have again: `capability` (CAP_...), or nothing when it is
+ * negative. While root still is root, before the user is changed.
  */
+int seal_bounds(int capability);
+/* What the process has now; after the user was changed, if at all. This thread only. */
 int seal_capabilities(int capability);
 /* No core files, locks in memory, message queues; `own_user`: the user has no other processes than
  * those of this guest. */
