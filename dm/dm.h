@@ -135,6 +135,11 @@ int life_load(struct dm *dm, int fd, char *err);
 /* Leave the loop; flushes happen in the tear-down. */
 void life_end(struct dm *dm, int code);
 
+#define LIFE_PATH 128
+/* The xenstore path of what belongs to the guest rather than to one life of it: /vm/UUID/<node>.
+ * Returns whether there is such a guest. */
+bool life_vm_node(const struct dm *dm, const char *node, char path[LIFE_PATH]);
+
 /* ---- timeoffset.c --------------------------------------------------------------------------- */
 
 void timeoffset_init(struct dm *dm);

@@ -45,6 +45,18 @@ static const struct state_desc life_desc =
 
 /* ---- xenstore ------------------------------------------------------------------------------- */
 
+bool life_vm_node(const struct dm *dm, const char *node, char path[LIFE_PATH])
+{
+    char *vm;
+
+    snprintf(path, LIFE_PATH, "/local/domain/%u/vm", dm->config->domid);
+    vm = xen_store_read(dm->xen, path);
+    if (vm)
+        snprintf(path, LIFE_PATH, "%.80s/%.40s", vm, node);
+    free(vm);
+    return vm != NULL;
+}
+
 /* How the toolstack learns that the device model is ready. */
 static int tell_running(struct dm *dm)
 {

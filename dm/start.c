@@ -118,7 +118,6 @@ static int xen_up(struct dm *dm)
 
 static void xen_down(struct dm *dm)
 {
-    traditional_down(dm);
     if (dm->xen)
         life_fini(dm);
     guestmem_destroy(dm->env.mem);
@@ -309,7 +308,7 @@ static const struct stage stages[] = {
     {"server", server_up, server_down},
     {"machine", machine_up, machine_down},
     {"load", load_up, NULL},
-    {"announce", traditional_up, NULL},
+    {"announce", traditional_up, traditional_down},
     {"viewers", frontend_ready, NULL},
     {"seal", seal, NULL},
 };

@@ -15,26 +15,15 @@
 
 /* A guest can set its clock all day long; xenstore is everybody's. */
 #define WRITES_A_SECOND 32u
+#define KEY             "rtc/timeoffset"
 #define SECOND          UINT64_C(1000000000)
-
-static bool find_key(struct dm *dm, char path[128])
-{
-    char *vm;
-
-    snprintf(path, 128, "/local/domain/%u/vm", dm->config->domid);
-    vm = xen_store_read(dm->xen, path);
-    if (vm)
-        snprintf(path, 128, "%.80s/rtc/timeoffset", vm);
-    free(vm);
-    return vm != NULL;
-}
 
 static void keep(struct dm *dm)
 {
-    char path[128], text[32];
+    char path[LIFE_PATH], text[32];
 
     dm->offset_unwritten = false;
-    if (dm->restricted || !find_key(dm, path))
+    if (dm->restricted || !life_vm_node(dm, KEY, path))
         return;
     snprintf(text, sizeof(text), "%" PRId64, (int64_t)dm->state->timeoffset);
     xen_store_write(dm->xen, path, text);
@@ -72,10 +61,10 @@ void timeoffset_init(struct dm *dm)
 
 void timeoffset_begin(struct dm *dm)
 {
-    char path[128], *text, *end;
+    char path[LIFE_PATH], *text, *end;
     long long offset;
 
-    text = find_key(dm, path) ? xen_store_read(dm->xen, path) : NULL;
+    text = life_vm_node(dm, KEY, path) ? xen_store_read(dm->xen, path) : NULL;
     if (!text)
         return;
     errno = 0;

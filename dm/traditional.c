@@ -144,15 +144,11 @@ static bool wants_password(const struct config *config)
 static void take_password(struct dm *dm)
 {
     struct qmp_error err = {.text = ""};
-    char path[160], *vm, *password;
+    char path[LIFE_PATH], *password;
 
     if (!wants_password(dm->config))
         return;
-    snprintf(path, sizeof(path), "/local/domain/%u/vm", dm->config->domid);
-    vm = xen_store_read(dm->xen, path);
-    snprintf(path, sizeof(path), "%.80s/vncpasswd", vm ? vm : "");
-    free(vm);
-    password = xen_store_read(dm->xen, path);
+    password = life_vm_node(dm, "vncpasswd", path) ? xen_store_read(dm->xen, path) : NULL;
     if (!password || !password[0]) {
         log_warn("%s has no password: the VNC display stays locked", path);
     } else {

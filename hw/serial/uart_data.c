@@ -134,6 +134,8 @@ void uart_pause(struct uart *u)
 void uart_end_pause(struct uart *u)
 {
     u->burst_began = TIMER_NEVER;
+    if (!timer_armed(&u->pause))
+        return;
     timer_cancel(&u->pause);
     uart_refill(u);
 }
