@@ -87,12 +87,14 @@ static bool in_range(const struct state_field *field, uint64_t value)
 {
     uint64_t max = field->max ? field->max : type_max(field->type);
 
+    if (field->bits && (value & ~field->bits))
+        return false;
     return value >= field->min && value <= max;
 }
 
 static bool any_value_allowed(const struct state_field *field)
 {
-    return field->type != STATE_BOOL && field->min == 0 &&
+    return field->type != STATE_BOOL && field->min == 0 && field->bits == 0 &&
            (field->max == 0 || field->max == type_max(field->type));
 }
 
@@ -154,7 +156,7 @@ const char *state_desc_flaw(const struct state_desc *desc)
 
         if (field->count == 0 || field->offset + bytes > desc->size)
             return field->name;
-        if (!in_range(field, field->reset))
+        if (!in_range(field, field->reset) || field->bits > type_max(field->type))
             return field->name;
         for (size_t g = 0; g < f; g++) {
             const struct state_field *other = &desc->fields[g];

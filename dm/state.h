@@ -8,7 +8,7 @@
  * readable dump, and the comparison of two states.
  *
  *     static const struct state_field uart_fields[] = {
- *         STATE_FIELD(struct uart_state, ier, .max = 0x0f),
+ *         STATE_FIELD(struct uart_state, ier, .bits = 0x0f),
  *         STATE_FIELD(struct uart_state, divisor, .reset = 12),
  *         STATE_ARRAY(struct uart_state, rx_fifo),
  *         STATE_FIELD(struct uart_state, rx_count, .max = 16),
@@ -39,6 +39,11 @@ struct state_field {
     uint16_t flags;
     uint64_t min;
     uint64_t max; /* of each element; 0 means all that the type can hold */
+    /*
+     * For a field that is a set of flags: no other bit may be set; 0 means any may. A maximum
+     * would let through the bits below the highest flag that are none.
+     */
+    uint64_t bits;
     uint64_t reset;
 };
 

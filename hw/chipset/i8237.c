@@ -71,13 +71,13 @@ static const struct state_field i8237_fields[] = {
     STATE_ARRAY(struct i8237_state, base_count),
     STATE_ARRAY(struct i8237_state, current_address),
     STATE_ARRAY(struct i8237_state, current_count),
-    STATE_ARRAY(struct i8237_state, mode, .max = 0xfc),
+    STATE_ARRAY(struct i8237_state, mode, .bits = 0xfc),
     STATE_ARRAY(struct i8237_state, page),
     STATE_ARRAY(struct i8237_state, high_page),
     STATE_FIELD(struct i8237_state, command),
-    STATE_FIELD(struct i8237_state, mask, .max = ALL_CHANNELS, .reset = ALL_CHANNELS),
-    STATE_FIELD(struct i8237_state, request, .max = ALL_CHANNELS),
-    STATE_FIELD(struct i8237_state, terminal_count, .max = ALL_CHANNELS),
+    STATE_FIELD(struct i8237_state, mask, .bits = ALL_CHANNELS, .reset = ALL_CHANNELS),
+    STATE_FIELD(struct i8237_state, request, .bits = ALL_CHANNELS),
+    STATE_FIELD(struct i8237_state, terminal_count, .bits = ALL_CHANNELS),
     STATE_FIELD(struct i8237_state, high_byte),
 };
 static const struct state_desc i8237_desc =

@@ -86,7 +86,7 @@ struct pm_state {
 };
 
 static const struct state_field pm_fields[] = {
-    STATE_FIELD(struct pm_state, pmcntrl, .max = 0xffff & ~(SLP_EN | GBL_RLS)),
+    STATE_FIELD(struct pm_state, pmcntrl, .bits = 0xffff & ~(SLP_EN | GBL_RLS)),
     STATE_FIELD(struct pm_state, apmc),
     STATE_FIELD(struct pm_state, apms),
     STATE_ARRAY(struct pm_state, gpe0),
@@ -96,16 +96,8 @@ static const struct state_field pm_fields[] = {
     STATE_FIELD(struct pm_state, off_asked),
 };
 
-static const char *pm_check(const void *state)
-{
-    const struct pm_state *s = state;
-
-    /* A range cannot say that two bits in the middle never read as one. */
-    return s->pmcntrl & (SLP_EN | GBL_RLS) ? "pmcntrl" : NULL;
-}
-
 static const struct state_desc pm_desc =
-    STATE_DESC("piix4-pm", 1, struct pm_state, pm_fields, pm_check);
+    STATE_DESC("piix4-pm", 1, struct pm_state, pm_fields, NULL);
 
 struct piix4_pm {
     struct pm_state *state;

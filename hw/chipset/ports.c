@@ -43,7 +43,7 @@ struct ports_state {
 
 static const struct state_field ports_fields[] = {
     STATE_FIELD(struct ports_state, confadd),
-    STATE_FIELD(struct ports_state, rc, .max = RC_SRST),
+    STATE_FIELD(struct ports_state, rc, .bits = RC_SRST),
     STATE_FIELD(struct ports_state, port_a),
     STATE_FIELD(struct ports_state, reset_asked),
 };

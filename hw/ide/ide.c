@@ -109,10 +109,10 @@ const struct state_desc ide_drive_desc =
 #define C struct ide_channel_state
 static const struct state_field channel_fields[] = {
     STATE_FIELD(C, selected, .max = 1),
-    STATE_FIELD(C, control, .max = CTL_HOB | CTL_SRST | CTL_NIEN),
+    STATE_FIELD(C, control, .bits = CTL_HOB | CTL_SRST | CTL_NIEN),
     STATE_FIELD(C, intrq_line),
-    STATE_FIELD(C, bm_command, .max = BM_START | BM_DIRECTION),
-    STATE_FIELD(C, bm_status, .max = BM_ACTIVE | BM_ERROR | BM_INT | BM_CAPABLE),
+    STATE_FIELD(C, bm_command, .bits = BM_START | BM_DIRECTION),
+    STATE_FIELD(C, bm_status, .bits = BM_ACTIVE | BM_ERROR | BM_INT | BM_CAPABLE),
     STATE_FIELD(C, bm_prdt),
     STATE_FIELD(C, prd_next),
     STATE_FIELD(C, prd_base),

@@ -66,8 +66,8 @@ struct platform_state {
 };
 
 static const struct state_field platform_fields[] = {
-    STATE_FIELD(struct platform_state, flags, .max = FLAG_ROM_LOCK),
-    STATE_FIELD(struct platform_state, unplugged, .max = UNPLUG_ALL, .flags = STATE_KEEP),
+    STATE_FIELD(struct platform_state, flags, .bits = FLAG_ROM_LOCK),
+    STATE_FIELD(struct platform_state, unplugged, .bits = UNPLUG_ALL, .flags = STATE_KEEP),
     STATE_FIELD(struct platform_state, product),
     STATE_FIELD(struct platform_state, build),
     STATE_FIELD(struct platform_state, product_known),

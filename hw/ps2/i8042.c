@@ -92,7 +92,7 @@ struct i8042_state {
 
 static const struct state_field i8042_fields[] = {
     STATE_FIELD(struct i8042_state, ctr, .reset = CTR_KBD_IRQ | CTR_AUX_IRQ),
-    STATE_FIELD(struct i8042_state, flags, .max = STATUS_SYS | STATUS_COMMAND,
+    STATE_FIELD(struct i8042_state, flags, .bits = STATUS_SYS | STATUS_COMMAND,
                 .reset = STATUS_COMMAND),
     STATE_FIELD(struct i8042_state, outport, .reset = OUT_RESET | OUT_A20 | OUT_ONES),
     STATE_FIELD(struct i8042_state, command),
@@ -108,15 +108,8 @@ static const struct state_field i8042_fields[] = {
     STATE_FIELD(struct i8042_state, next_at, .reset = TIMER_NEVER),
 };
 
-static const char *i8042_check(const void *opaque)
-{
-    const struct i8042_state *s = opaque;
-
-    return s->flags & ~(STATUS_SYS | STATUS_COMMAND) ? "flags" : NULL;
-}
-
 static const struct state_desc i8042_desc =
-    STATE_DESC("i8042", 1, struct i8042_state, i8042_fields, i8042_check);
+    STATE_DESC("i8042", 1, struct i8042_state, i8042_fields, NULL);
 
 struct i8042 {
     struct i8042_state *s;

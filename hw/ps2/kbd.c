@@ -70,7 +70,7 @@ struct kbd_state {
 
 static const struct state_field kbd_fields[] = {
     STATE_FIELD(struct kbd_state, scan_set, .min = 1, .max = 3, .reset = 2),
-    STATE_FIELD(struct kbd_state, leds, .max = 7),
+    STATE_FIELD(struct kbd_state, leds, .bits = 7),
     STATE_FIELD(struct kbd_state, typematic, .max = 0x7f, .reset = TYPEMATIC_HALF),
     STATE_FIELD(struct kbd_state, scanning, .reset = 1),
     STATE_FIELD(struct kbd_state, command),

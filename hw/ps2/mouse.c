@@ -60,7 +60,7 @@ struct mouse_state {
 
 static const struct state_field mouse_fields[] = {
     STATE_FIELD(struct mouse_state, id, .max = 4),
-    STATE_FIELD(struct mouse_state, flags, .max = REMOTE | REPORTING | SCALING),
+    STATE_FIELD(struct mouse_state, flags, .bits = REMOTE | REPORTING | SCALING),
     STATE_FIELD(struct mouse_state, wrap),
     STATE_FIELD(struct mouse_state, rate, .reset = 100),
     STATE_FIELD(struct mouse_state, resolution, .max = 3, .reset = 2),
@@ -75,9 +75,9 @@ static const struct state_field mouse_fields[] = {
     STATE_ARRAY(struct mouse_state, dx),
     STATE_ARRAY(struct mouse_state, dy),
     STATE_ARRAY(struct mouse_state, dz),
-    STATE_ARRAY(struct mouse_state, move_buttons, .max = INPUT_BUTTON_ALL),
+    STATE_ARRAY(struct mouse_state, move_buttons, .bits = INPUT_BUTTON_ALL),
     STATE_FIELD(struct mouse_state, move_count, .max = MOVES),
-    STATE_FIELD(struct mouse_state, buttons, .max = INPUT_BUTTON_ALL),
+    STATE_FIELD(struct mouse_state, buttons, .bits = INPUT_BUTTON_ALL),
 };
 
 static const char *mouse_check(const void *opaque)

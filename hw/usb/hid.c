@@ -41,15 +41,15 @@ static const struct state_field hid_fields[] = {
     STATE_ARRAY(struct hid_state, event_dx),
     STATE_ARRAY(struct hid_state, event_dy),
     STATE_ARRAY(struct hid_state, event_dz),
-    STATE_ARRAY(struct hid_state, event_buttons, .max = INPUT_BUTTON_ALL),
+    STATE_ARRAY(struct hid_state, event_buttons, .bits = INPUT_BUTTON_ALL),
     STATE_ARRAY(struct hid_state, event_usage, .max = HID_USAGES - 1),
     STATE_ARRAY(struct hid_state, event_down),
     STATE_FIELD(struct hid_state, x, .max = INPUT_ABS_MAX),
     STATE_FIELD(struct hid_state, y, .max = INPUT_ABS_MAX),
-    STATE_FIELD(struct hid_state, buttons, .max = INPUT_BUTTON_ALL),
+    STATE_FIELD(struct hid_state, buttons, .bits = INPUT_BUTTON_ALL),
     STATE_ARRAY(struct hid_state, keys),
     STATE_FIELD(struct hid_state, reported_at),
-    STATE_FIELD(struct hid_state, leds, .max = 0x1f),
+    STATE_FIELD(struct hid_state, leds, .bits = 0x1f),
 };
 
 static const char *hid_check(const void *state)

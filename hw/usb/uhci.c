@@ -59,14 +59,14 @@ enum {
 };
 
 static const struct state_field uhci_fields[] = {
-    STATE_FIELD(struct uhci_state, cmd, .max = CMD_BITS),
-    STATE_FIELD(struct uhci_state, sts, .max = STS_CLEARABLE, .reset = STS_HALTED),
-    STATE_FIELD(struct uhci_state, intr, .max = INTR_BITS),
+    STATE_FIELD(struct uhci_state, cmd, .bits = CMD_BITS),
+    STATE_FIELD(struct uhci_state, sts, .bits = STS_CLEARABLE, .reset = STS_HALTED),
+    STATE_FIELD(struct uhci_state, intr, .bits = INTR_BITS),
     STATE_FIELD(struct uhci_state, frnum, .max = FRNUM_MASK),
     STATE_FIELD(struct uhci_state, flbase),
     STATE_FIELD(struct uhci_state, sofmod, .max = 0x7f, .reset = SOFMOD_RESET),
-    STATE_FIELD(struct uhci_state, cause, .max = CAUSE_IOC | CAUSE_SHORT),
-    STATE_ARRAY(struct uhci_state, portsc, .max = 0x1fff, .reset = PORT_ONE),
+    STATE_FIELD(struct uhci_state, cause, .bits = CAUSE_IOC | CAUSE_SHORT),
+    STATE_ARRAY(struct uhci_state, portsc, .bits = PORT_BITS, .reset = PORT_ONE),
     STATE_FIELD(struct uhci_state, started_at),
     STATE_FIELD(struct uhci_state, frames_done),
 };

@@ -90,6 +90,22 @@ static void test_reset_and_ranges(void **unused)
     arena_destroy(a);
 }
 
+/* Once two flags set later, from a value below the largest, made a state that no load took. */
+static void test_a_set_of_flags_has_no_other_bits(void **unused)
+{
+    static const struct state_field fields[] = {STATE_FIELD(struct lamp, level, .bits = 0x91)};
+    static const struct state_desc desc = STATE_DESC("x", 1, struct lamp, fields, NULL);
+
+    for (unsigned level = 0; level <= UINT8_MAX; level++) {
+        struct lamp l = {.level = (uint8_t)level};
+
+        if (level & 0x6e)
+            assert_string_equal(state_check(&desc, &l), "level");
+        else
+            assert_null(state_check(&desc, &l));
+    }
+}
+
 static void test_flawed_tables(void **unused)
 {
     static const struct state_field twice[] = {STATE_FIELD(struct lamp, level),
@@ -98,13 +114,20 @@ static void test_flawed_tables(void **unused)
                                               STATE_FIELD(struct lamp, lit)};
     static const struct state_field reset[] = {
         STATE_FIELD(struct lamp, level, .max = 3, .reset = 4)};
+    static const struct state_field wide[] = {STATE_FIELD(struct lamp, level, .bits = 0x100)};
+    static const struct state_field outside[] = {
+        STATE_FIELD(struct lamp, level, .bits = 5, .reset = 2)};
     static const struct state_desc d1 = STATE_DESC("x", 1, struct lamp, twice, NULL);
     static const struct state_desc d2 = STATE_DESC("x", 1, struct lamp, hole, NULL);
     static const struct state_desc d3 = STATE_DESC("x", 1, struct lamp, reset, NULL);
+    static const struct state_desc d4 = STATE_DESC("x", 1, struct lamp, wide, NULL);
+    static const struct state_desc d5 = STATE_DESC("x", 1, struct lamp, outside, NULL);
 
     assert_string_equal(state_desc_flaw(&d1), "level");
     assert_non_null(state_desc_flaw(&d2));
     assert_string_equal(state_desc_flaw(&d3), "level");
+    assert_string_equal(state_desc_flaw(&d4), "level");
+    assert_string_equal(state_desc_flaw(&d5), "level");
 }
 
 static void test_arena_names(void **unused)
@@ -267,6 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reset_and_ranges),
+        cmocka_unit_test(test_a_set_of_flags_has_no_other_bits),
         cmocka_unit_test(test_flawed_tables),
         cmocka_unit_test(test_arena_names),
         cmocka_unit_test(test_round_trip),
