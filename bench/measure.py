@@ -124,7 +124,7 @@ def wake_ups(pid):
 
 
 def launch(dm, image=None):
-    """A running guest, and its start's wall and processor time in ns: from fork() to the write that
+    """A running guest, and its start's wall and processor time in ns: from vfork() to the write that
     tells the toolstack that it runs.
 
     Controller and device model share one processor: the device model inherits it."""

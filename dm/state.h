@@ -30,8 +30,11 @@ enum {
     STATE_KEEP = 1, /* state_reset() leaves the field alone: a disk's unplugged flag, CMOS bytes */
 };
 
+#define STATE_NAME_MAX 20 /* with its NUL */
+
+/* Without a pointer, so that tables are the same in every process and need no relocation. */
 struct state_field {
-    const char *name;
+    char name[STATE_NAME_MAX];
     enum state_type type;
     uint32_t offset;
     uint32_t count; /* elements; 1 for a scalar */
@@ -67,14 +70,18 @@ struct state_desc {
              : STATE_U32, uint64_t                                                                 \
              : STATE_U64, bool                                                                     \
              : STATE_BOOL)
+/* The type of an array that cannot be when the name leaves no room for its NUL. */
+#define STATE_OFFSET(S, member)                                                                    \
+    offsetof(S, member) + 0 * sizeof(char[sizeof(#member) <= STATE_NAME_MAX ? 1 : -1])
 #define STATE_FIELD(S, member, ...)                                                                \
     {                                                                                              \
-        .name = #member, .type = STATE_TYPE(((S *)0)->member), .offset = offsetof(S, member),      \
+        .name = #member, .type = STATE_TYPE(((S *)0)->member), .offset = STATE_OFFSET(S, member),  \
         .count = 1, ##__VA_ARGS__                                                                  \
     }
 #define STATE_ARRAY(S, member, ...)                                                                \
     {                                                                                              \
-        .name = #member, .type = STATE_TYPE(((S *)0)->member[0]), .offset = offsetof(S, member),   \
+        .name = #member, .type = STATE_TYPE(((S *)0)->member[0]),                                  \
+        .offset = STATE_OFFSET(S, member),                                                         \
         .count = sizeof(((S *)0)->member) / sizeof(((S *)0)->member[0]), ##__VA_ARGS__             \
     }
 #define STATE_DESC(kind_, version_, S, table, check_)                                              \

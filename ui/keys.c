@@ -11,7 +11,7 @@
 #include <linux/input-event-codes.h>
 
 static const struct key_name {
-    const char *qcode; /* the first name of an evdev code is the one that key_qcode() gives */
+    char qcode[18]; /* the first name of an evdev code is the one that key_qcode() gives */
     uint16_t evdev;
     uint8_t number; /* 0: none */
 } key_names[] = {

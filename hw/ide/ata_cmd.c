@@ -19,6 +19,7 @@ enum { ON_DISK = 1, ON_CDROM = 2, ON_BOTH = 3 };
 enum { F_EXT = 1, F_MULTIPLE = 2, F_DMA = 4, F_WRITE = 8, F_VERIFY = 16 };
 
 struct ata_row {
+    uint8_t first, last; /* opcodes */
     void (*run)(struct ide_drive *d, unsigned flags);
     uint8_t kinds, flags;
 };
@@ -363,64 +364,74 @@ void ata_trim_step(struct ide_drive *d)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-static const struct ata_row rows[256] = {
-    [0x06] = {cmd_data_set_management, ON_DISK, F_DMA},
-    [0x10 ... 0x1f] = {cmd_success, ON_DISK, 0}, /* RECALIBRATE */
-    [0x20] = {cmd_transfer, ON_DISK, 0},
-    [0x21] = {cmd_transfer, ON_DISK, 0},
-    [0x24] = {cmd_transfer, ON_DISK, F_EXT},
-    [0x25] = {cmd_transfer, ON_DISK, F_EXT | F_DMA},
-    [CMD_NATIVE_MAX_EXT] = {cmd_native_max, ON_DISK, F_EXT},
-    [0x29] = {cmd_transfer, ON_DISK, F_EXT | F_MULTIPLE},
-    [0x30] = {cmd_transfer, ON_DISK, F_WRITE},
-    [0x31] = {cmd_transfer, ON_DISK, F_WRITE},
-    [0x34] = {cmd_transfer, ON_DISK, F_EXT | F_WRITE},
-    [0x35] = {cmd_transfer, ON_DISK, F_EXT | F_WRITE | F_DMA},
-    [0x37] = {cmd_set_max, ON_DISK, F_EXT},
-    [0x39] = {cmd_transfer, ON_DISK, F_EXT | F_WRITE | F_MULTIPLE},
-    [0x40] = {cmd_transfer, ON_DISK, F_VERIFY},
-    [0x41] = {cmd_transfer, ON_DISK, F_VERIFY},
-    [0x42] = {cmd_transfer, ON_DISK, F_EXT | F_VERIFY},
-    [0x70 ... 0x7f] = {cmd_success, ON_DISK, 0}, /* SEEK */
-    [0x91] = {cmd_initialize_parameters, ON_DISK, 0},
-    [0x94 ... 0x99] = {cmd_power, ON_DISK, 0}, /* old opcodes */
-    [0xa0] = {cmd_packet, ON_CDROM, 0},
-    [0xa1] = {cmd_identify_packet, ON_BOTH, 0},
-    [0xb0] = {cmd_smart, ON_DISK, 0},
-    [0xc4] = {cmd_transfer, ON_DISK, F_MULTIPLE},
-    [0xc5] = {cmd_transfer, ON_DISK, F_WRITE | F_MULTIPLE},
-    [0xc6] = {cmd_set_multiple, ON_DISK, 0},
-    [0xc8] = {cmd_transfer, ON_DISK, F_DMA},
-    [0xc9] = {cmd_transfer, ON_DISK, F_DMA},
-    [0xca] = {cmd_transfer, ON_DISK, F_WRITE | F_DMA},
-    [0xcb] = {cmd_transfer, ON_DISK, F_WRITE | F_DMA},
-    [0xe0 ... 0xe3] = {cmd_power, ON_BOTH, 0},
-    [0xe5 ... 0xe6] = {cmd_power, ON_BOTH, 0},
-    [0xe7] = {cmd_flush, ON_BOTH, 0},
-    [0xea] = {cmd_flush, ON_DISK, 0},
-    [0xec] = {cmd_identify, ON_BOTH, 0},
-    [0xef] = {cmd_set_features, ON_BOTH, 0},
-    [0xf5] = {cmd_success, ON_DISK, 0}, /* SECURITY FREEZE LOCK */
-    [CMD_NATIVE_MAX] = {cmd_native_max, ON_DISK, 0},
-    [0xf9] = {cmd_set_max, ON_DISK, 0},
+static const struct ata_row rows[] = {
+    {0x06, 0x06, cmd_data_set_management, ON_DISK, F_DMA},
+    {0x10, 0x1f, cmd_success, ON_DISK, 0}, /* RECALIBRATE */
+    {0x20, 0x20, cmd_transfer, ON_DISK, 0},
+    {0x21, 0x21, cmd_transfer, ON_DISK, 0},
+    {0x24, 0x24, cmd_transfer, ON_DISK, F_EXT},
+    {0x25, 0x25, cmd_transfer, ON_DISK, F_EXT | F_DMA},
+    {CMD_NATIVE_MAX_EXT, CMD_NATIVE_MAX_EXT, cmd_native_max, ON_DISK, F_EXT},
+    {0x29, 0x29, cmd_transfer, ON_DISK, F_EXT | F_MULTIPLE},
+    {0x30, 0x30, cmd_transfer, ON_DISK, F_WRITE},
+    {0x31, 0x31, cmd_transfer, ON_DISK, F_WRITE},
+    {0x34, 0x34, cmd_transfer, ON_DISK, F_EXT | F_WRITE},
+    {0x35, 0x35, cmd_transfer, ON_DISK, F_EXT | F_WRITE | F_DMA},
+    {0x37, 0x37, cmd_set_max, ON_DISK, F_EXT},
+    {0x39, 0x39, cmd_transfer, ON_DISK, F_EXT | F_WRITE | F_MULTIPLE},
+    {0x40, 0x40, cmd_transfer, ON_DISK, F_VERIFY},
+    {0x41, 0x41, cmd_transfer, ON_DISK, F_VERIFY},
+    {0x42, 0x42, cmd_transfer, ON_DISK, F_EXT | F_VERIFY},
+    {0x70, 0x7f, cmd_success, ON_DISK, 0}, /* SEEK */
+    {0x91, 0x91, cmd_initialize_parameters, ON_DISK, 0},
+    {0x94, 0x99, cmd_power, ON_DISK, 0}, /* old opcodes */
+    {0xa0, 0xa0, cmd_packet, ON_CDROM, 0},
+    {0xa1, 0xa1, cmd_identify_packet, ON_BOTH, 0},
+    {0xb0, 0xb0, cmd_smart, ON_DISK, 0},
+    {0xc4, 0xc4, cmd_transfer, ON_DISK, F_MULTIPLE},
+    {0xc5, 0xc5, cmd_transfer, ON_DISK, F_WRITE | F_MULTIPLE},
+    {0xc6, 0xc6, cmd_set_multiple, ON_DISK, 0},
+    {0xc8, 0xc8, cmd_transfer, ON_DISK, F_DMA},
+    {0xc9, 0xc9, cmd_transfer, ON_DISK, F_DMA},
+    {0xca, 0xca, cmd_transfer, ON_DISK, F_WRITE | F_DMA},
+    {0xcb, 0xcb, cmd_transfer, ON_DISK, F_WRITE | F_DMA},
+    {0xe0, 0xe3, cmd_power, ON_BOTH, 0},
+    {0xe5, 0xe6, cmd_power, ON_BOTH, 0},
+    {0xe7, 0xe7, cmd_flush, ON_BOTH, 0},
+    {0xea, 0xea, cmd_flush, ON_DISK, 0},
+    {0xec, 0xec, cmd_identify, ON_BOTH, 0},
+    {0xef, 0xef, cmd_set_features, ON_BOTH, 0},
+    {0xf5, 0xf5, cmd_success, ON_DISK, 0}, /* SECURITY FREEZE LOCK */
+    {CMD_NATIVE_MAX, CMD_NATIVE_MAX, cmd_native_max, ON_DISK, 0},
+    {0xf9, 0xf9, cmd_set_max, ON_DISK, 0},
 };
+
+/* NULL when a drive of this kind does not know the command. */
+static const struct ata_row *find_row(const struct ide_drive *d)
+{
+    unsigned kind = d->kind == IDE_DISK ? ON_DISK : ON_CDROM;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].first <= d->s->command && d->s->command <= rows[i].last)
+            return rows[i].kinds & kind ? &rows[i] : NULL;
+    return NULL;
+}
 
 void ata_command(struct ide_drive *d)
 {
-    const struct ata_row *row = &rows[d->s->command];
-    unsigned kind = d->kind == IDE_DISK ? ON_DISK : ON_CDROM;
+    const struct ata_row *row = find_row(d);
 
     d->s->error = 0;
     d->s->addressing = ADDRESS_NONE;
     d->s->raw = d->s->packet_dma = false;
-    if (row->run && (row->kinds & kind)) {
+    if (row) {
         row->run(d, row->flags);
     } else if (d->s->command == 0x20 && d->kind == IDE_CDROM) {
         cmd_refuse_with_signature(d, 0);
     } else {
         ide_abort(d);
     }
-    if (row->run != cmd_native_max)
+    if (!row || row->run != cmd_native_max)
         d->s->native_max_read = 0;
 }
 
@@ -434,10 +445,8 @@ bool ata_transfer_in_range(const struct ide_drive *d)
 bool ata_phase_possible(const struct ide_drive *d)
 {
     const struct ide_drive_state *s = d->s;
-    const struct ata_row *row = &rows[s->command];
-    unsigned kind = d->kind == IDE_DISK ? ON_DISK : ON_CDROM;
+    const struct ata_row *row = find_row(d);
     bool packet = d->kind == IDE_CDROM && s->command == 0xa0;
-    bool known = row->run && (row->kinds & kind);
 
     switch (s->phase) {
     case PHASE_IDLE:
@@ -447,25 +456,25 @@ bool ata_phase_possible(const struct ide_drive *d)
         return packet && s->pos < sizeof(s->packet);
     case PHASE_PIO_IN:
     case PHASE_NEXT_IN:
-        return known && s->pos < s->fill && s->block && ata_transfer_in_range(d);
+        return row && s->pos < s->fill && s->block && ata_transfer_in_range(d);
     case PHASE_DMA_BUF_IN:
         return packet && s->pos < s->fill && ata_transfer_in_range(d);
     case PHASE_FETCH:
-        return known && (packet || !(row->flags & F_WRITE)) && s->left &&
+        return row && (packet || !(row->flags & F_WRITE)) && s->left &&
                (s->block || (packet && s->packet_dma)) && ata_transfer_in_range(d);
     case PHASE_DMA_IN:
-        return known && (packet || row->flags == F_DMA || row->flags == (F_DMA | F_EXT)) &&
-               s->left && ata_transfer_in_range(d);
+        return row && (packet || row->flags == F_DMA || row->flags == (F_DMA | F_EXT)) && s->left &&
+               ata_transfer_in_range(d);
     case PHASE_PIO_OUT:
     case PHASE_NEXT_OUT:
     case PHASE_STORE:
-        return known && (row->flags & F_WRITE) && !(row->flags & F_DMA) && s->block && s->left &&
+        return row && (row->flags & F_WRITE) && !(row->flags & F_DMA) && s->block && s->left &&
                s->fill <= s->left && s->pos <= s->left && s->end <= s->left &&
                s->left % IDE_SECTOR == 0 && s->offset % IDE_SECTOR == 0 &&
                (s->phase != PHASE_STORE || (s->fill && s->fill % IDE_SECTOR == 0)) &&
                ata_transfer_in_range(d);
     case PHASE_DMA_OUT:
-        return known && (row->flags & F_WRITE) && (row->flags & F_DMA) && s->left &&
+        return row && (row->flags & F_WRITE) && (row->flags & F_DMA) && s->left &&
                s->left % IDE_SECTOR == 0 && s->offset % IDE_SECTOR == 0 && ata_transfer_in_range(d);
     case PHASE_DMA_BUF_OUT:
         return d->kind == IDE_DISK && s->command == 0x06 && s->pos < s->end && !s->left;

@@ -12,6 +12,7 @@
 enum { F_UA_OK = 1, F_MEDIUM = 2 };
 
 struct packet_row {
+    uint8_t opcode;
     void (*run)(struct ide_drive *d);
     uint8_t flags;
 };
@@ -250,37 +251,45 @@ static void mechanism_status(struct ide_drive *d)
     atapi_reply(d, 8, be16_at(d->s->packet + 8));
 }
 
-static const struct packet_row rows[256] = {
-    [0x00] = {succeed, F_MEDIUM}, /* TEST UNIT READY */
-    [0x03] = {request_sense, F_UA_OK},
-    [0x12] = {inquiry, F_UA_OK},
-    [0x1b] = {atapi_start_stop, 0},
-    [0x1e] = {prevent_allow, 0},
-    [0x25] = {read_capacity, F_MEDIUM},
-    [0x28] = {read_10, F_MEDIUM},
-    [0x2b] = {seek_10, F_MEDIUM},
-    [0x35] = {succeed, 0}, /* SYNCHRONIZE CACHE */
-    [0x42] = {read_subchannel, F_MEDIUM},
-    [0x43] = {atapi_read_toc, F_MEDIUM},
-    [0x46] = {atapi_get_configuration, F_UA_OK},
-    [0x4a] = {atapi_get_event_status, F_UA_OK},
-    [0x51] = {read_disc_information, F_MEDIUM},
-    [0x52] = {read_track_information, F_MEDIUM},
-    [0x5a] = {atapi_mode_sense, 0},
-    [0xa8] = {read_12, F_MEDIUM},
-    [0xad] = {atapi_read_dvd_structure, F_MEDIUM},
-    [0xb9] = {read_cd_msf, F_MEDIUM},
-    [0xbb] = {succeed, 0}, /* SET CD SPEED */
-    [0xbd] = {mechanism_status, 0},
-    [0xbe] = {read_cd, F_MEDIUM},
+static const struct packet_row rows[] = {
+    {0x00, succeed, F_MEDIUM}, /* TEST UNIT READY */
+    {0x03, request_sense, F_UA_OK},
+    {0x12, inquiry, F_UA_OK},
+    {0x1b, atapi_start_stop, 0},
+    {0x1e, prevent_allow, 0},
+    {0x25, read_capacity, F_MEDIUM},
+    {0x28, read_10, F_MEDIUM},
+    {0x2b, seek_10, F_MEDIUM},
+    {0x35, succeed, 0}, /* SYNCHRONIZE CACHE */
+    {0x42, read_subchannel, F_MEDIUM},
+    {0x43, atapi_read_toc, F_MEDIUM},
+    {0x46, atapi_get_configuration, F_UA_OK},
+    {0x4a, atapi_get_event_status, F_UA_OK},
+    {0x51, read_disc_information, F_MEDIUM},
+    {0x52, read_track_information, F_MEDIUM},
+    {0x5a, atapi_mode_sense, 0},
+    {0xa8, read_12, F_MEDIUM},
+    {0xad, atapi_read_dvd_structure, F_MEDIUM},
+    {0xb9, read_cd_msf, F_MEDIUM},
+    {0xbb, succeed, 0}, /* SET CD SPEED */
+    {0xbd, mechanism_status, 0},
+    {0xbe, read_cd, F_MEDIUM},
 };
+
+static const struct packet_row *find_row(uint8_t opcode)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].opcode == opcode)
+            return &rows[i];
+    return NULL;
+}
 
 void atapi_command(struct ide_drive *d)
 {
     struct ide_drive_state *s = d->s;
-    const struct packet_row *row = &rows[s->packet[0]];
+    const struct packet_row *row = find_row(s->packet[0]);
 
-    if (!row->run) {
+    if (!row) {
         atapi_error(d, SENSE_ILLEGAL_REQUEST, ASC_INVALID_OPCODE, 0);
         return;
     }

@@ -13,60 +13,74 @@
 #include "guest.h"
 #include "rpc.h"
 
-static void child(struct guest *g)
+/* Runs in the controller's memory, see dm_start(): changes none of it but its own frame. */
+static void child(char **argv, char **environment, int null, int log)
 {
-    struct dm *dm = &g->dm;
-    char number[16];
-    int null = open("/dev/null", O_RDONLY), log = -1;
     sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* never left behind */
     setsid();
+    signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    if (dm->log_path)
-        log = open(dm->log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
     if (null >= 0)
         dup2(null, 0);
     dup2(log >= 0 ? log : 2, 1);
     if (log >= 0)
         dup2(log, 2);
-    snprintf(number, sizeof number, "%u", g->hv->domid);
-    setenv("XEN_DOMAIN_ID", number, 1);
-    setenv("XEN_QEMU_CONSOLE_LIMIT", "1048576", 1);
-    setenv("LD_LIBRARY_PATH", dm->lib_dir, 1);
-    setenv(RPC_ENV, dm->socket, 1);
-    if (dm->preload)
-        setenv("LD_PRELOAD", dm->preload, 1);
-    execv(dm->argv[0], dm->argv);
-    fprintf(stderr, "fakexen: cannot start %s: %s\n", dm->argv[0], strerror(errno));
+    execve(argv[0], argv, environment);
+    dprintf(2, "fakexen: cannot start %s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
 
-int dm_start(struct guest *g)
+static void set_environment(const struct guest *g)
+{
+    char number[16];
+
+    snprintf(number, sizeof number, "%u", g->hv->domid);
+    setenv("XEN_DOMAIN_ID", number, 1);
+    setenv("XEN_QEMU_CONSOLE_LIMIT", "1048576", 1);
+    setenv("LD_LIBRARY_PATH", g->dm.lib_dir, 1);
+    setenv(RPC_ENV, g->dm.socket, 1);
+    if (g->dm.preload)
+        setenv("LD_PRELOAD", g->dm.preload, 1);
+}
+
+static int start(struct guest *g)
 {
     const struct timespec pause = {.tv_nsec = 500000};
+    const char *log_path = g->dm.log_path;
+    const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+    const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int log = log_path ? open(log_path, flags, 0644) : -1;
     pid_t pid;
 
-    if (dm_alive(g))
-        return -EEXIST;
     /* The kernel has closed the predecessor's files by now; let the server thread see that too. */
     for (int i = 0; i < 2000 && server_dm_died(g); i++)
         nanosleep(&pause, NULL);
-    fflush(NULL);
+    set_environment(g);
     pthread_mutex_lock(&g->dm.lock);
     g->dm.running_ns = 0;
-    g->dm.forked_ns = now_ns();
-    pid = fork();
+    g->dm.started_ns = now_ns();
+    /* A copy of the controller's memory is no part of the device model's start. */
+    pid = vfork();
     if (pid == 0)
-        child(g);
+        child(g->dm.argv, environ, null, log);
     if (pid > 0) {
         g->dm.pid = pid;
         g->dm.reaped = false;
     }
     pthread_mutex_unlock(&g->dm.lock);
+    if (null >= 0)
+        close(null);
+    if (log >= 0)
+        close(log);
     return pid < 0 ? -errno : 0;
+}
+
+int dm_start(struct guest *g)
+{
+    return dm_alive(g) ? -EEXIST : start(g);
 }
 
 bool dm_alive(struct guest *g)

@@ -216,7 +216,7 @@ static void x_ready(struct guest *g, const struct args *a, FILE *out)
     if (!what || strcmp(what, "enabled") != 0) {
         if (dm_wait_running(g, timeout)) {
             fprintf(out, "OK ns=%" PRId64 " cpu=%" PRIu64 "\n",
-                    g->dm.running_ns - g->dm.forked_ns, g->dm.running_cpu);
+                    g->dm.running_ns - g->dm.started_ns, g->dm.running_cpu);
             return;
         }
         end = now_ns();
@@ -225,7 +225,7 @@ static void x_ready(struct guest *g, const struct args *a, FILE *out)
         for (int id = 0; id < HV_SERVERS; id++)
             ready = ready || g->hv->server[id].enabled;
         if (ready) {
-            fprintf(out, "OK ns=%" PRId64 " cpu=%" PRIu64 "\n", now_ns() - g->dm.forked_ns,
+            fprintf(out, "OK ns=%" PRId64 " cpu=%" PRIu64 "\n", now_ns() - g->dm.started_ns,
                     dm_cpu_ns(g));
             return;
         }

@@ -18,7 +18,7 @@ struct dm {
     bool reaped;
     int status; /* of waitpid(), once reaped */
     char socket[108];
-    int64_t forked_ns;
+    int64_t started_ns;
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t told;
     int64_t running_ns;   /* when it told the toolstack that it runs; 0: not yet */
