@@ -104,11 +104,6 @@ static int xen_up(struct dm *dm)
         log_error("%s", err);
         return rc;
     }
-    if (!xen_domain_exists(dm->xen)) {
-        log_error("%s %u: there is no such domain", dm->config->traditional ? "-d" : "-xen-domid",
-                  dm->config->domid);
-        return -ESRCH;
-    }
     ops.opaque = dm->xen;
     rc = guestmem_create(&dm->env.mem, &ops);
     if (!rc)
@@ -159,7 +154,10 @@ static int server_up(struct dm *dm)
     int rc = ioreq_create(&dm->ioreq, dm->xen, dm->env.loop, &dm->target, dm->config->maxvcpus, err,
                           sizeof(err));
 
-    if (rc)
+    if (rc && !xen_domain_exists(dm->xen))
+        log_error("%s %u: there is no such domain", dm->config->traditional ? "-d" : "-xen-domid",
+                  dm->config->domid);
+    else if (rc)
         log_error("domain %u: %s", dm->config->domid, err);
     return rc;
 }
