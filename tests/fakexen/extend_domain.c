@@ -23,7 +23,7 @@ static void x_balloon(struct guest *g, bool out_of_guest, const struct args *a, 
     for (uint64_t i = 0; i < nr && !rc; i++)
         rc = out_of_guest             ? hv_remove(&g->view, gfn + i)
              : hv_mfn(g->hv, gfn + i) ? -EEXIST
-                                      : hv_populate(&g->view, gfn + i);
+                                      : hv_populate(&g->view, gfn + i, 1);
     hv_unlock(g->hv);
     if (!rc && arg(a, "invalidate", 1))
         rc = vcpu_broadcast(g, vcpu_of(g, a));
@@ -215,8 +215,8 @@ static void x_ready(struct guest *g, const struct args *a, FILE *out)
 
     if (!what || strcmp(what, "enabled") != 0) {
         if (dm_wait_running(g, timeout)) {
-            fprintf(out, "OK ns=%" PRId64 " cpu=%" PRIu64 "\n",
-                    g->dm.running_ns - g->dm.started_ns, g->dm.running_cpu);
+            fprintf(out, "OK ns=%" PRId64 " cpu=%" PRIu64 "\n", g->dm.running_ns - g->dm.started_ns,
+                    g->dm.running_cpu);
             return;
         }
         end = now_ns();

@@ -22,6 +22,7 @@ import tempfile
 import time
 
 QEMU = "/usr/libexec/xen-qemu-system-i386"
+SHM = "/dev/shm"
 
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|^.*runtime error:", re.MULTILINE)
 
@@ -158,7 +159,8 @@ class Guest:
                  paused=False, machine="xenfv", start=True, ready=True, before=None, preload=None,
                  pass_fds=(), timeout=20.0):
         self.build = setting("FAKEXEN", BUILD)
-        self.dir = tempfile.mkdtemp(prefix="fx-")
+        # Where libxl has its sockets there is a tmpfs, too.
+        self.dir = tempfile.mkdtemp(prefix="fx-", dir=SHM if os.path.isdir(SHM) else None)
         self.domid, self.vcpus, self.paused, self.ram = domid, vcpus, paused, ram
         self.log_path = os.path.join(self.dir, "dm.log")
         self.qmp_path = os.path.join(self.dir, "qmp-libxl-%d" % domid)

@@ -231,8 +231,14 @@ int hv_route(const struct hv *hv, enum hv_space space, uint64_t first, uint64_t 
 
 /* hv_memory.c: locked */
 uint32_t hv_alloc_frame(struct hv *hv);
-uint32_t hv_mfn(const struct hv *hv, uint64_t gfn); /* HV_NO_MFN for a hole */
-int hv_populate(struct hv_view *v, uint64_t gfn);
+/* HV_NO_MFN for a hole. */
+static inline uint32_t hv_mfn(const struct hv *hv, uint64_t gfn)
+{
+    return gfn < hv->nr_gfns ? hv->physmap[gfn] & HV_MFN_MASK : HV_NO_MFN;
+}
+
+/* An extent comes whole or not at all. */
+int hv_populate(struct hv_view *v, uint64_t gfn, uint64_t nr);
 int hv_remove(struct hv_view *v, uint64_t gfn);
 int hv_relocate(struct hv_view *v, uint64_t count, uint64_t from, uint64_t to);
 int hv_set_mem_type(struct hv_view *v, uint32_t type, uint64_t first, uint64_t nr);

@@ -10,11 +10,6 @@ uint32_t hv_alloc_frame(struct hv *hv)
     return hv->next_mfn < hv->nr_mfns ? (uint32_t)hv->next_mfn++ : HV_NO_MFN;
 }
 
-uint32_t hv_mfn(const struct hv *hv, uint64_t gfn)
-{
-    return gfn < hv->nr_gfns ? hv->physmap[gfn] & HV_MFN_MASK : HV_NO_MFN;
-}
-
 uint32_t hv_grant_mfn(const struct hv *hv, uint32_t ref, bool write)
 {
     const struct hv_grant *grant = ref < HV_GRANTS ? &hv->grant[ref] : NULL;
@@ -31,25 +26,26 @@ void hv_invalidate_all(struct hv *hv)
         hv->invalidate[i] = 1;
 }
 
-int hv_populate(struct hv_view *v, uint64_t gfn)
+int hv_populate(struct hv_view *v, uint64_t gfn, uint64_t nr)
 {
     struct hv *hv = v->hv;
-    uint32_t mfn;
+    uint32_t *map;
 
-    if (gfn >= hv->nr_gfns)
+    if (gfn >= hv->nr_gfns || nr > hv->nr_gfns - gfn)
         return -EINVAL;
-    if (hv->tot_pages >= hv->max_pages)
+    if (hv->tot_pages + nr > hv->max_pages || hv->next_mfn + nr > hv->nr_mfns)
         return -ENOMEM;
-    mfn = hv_alloc_frame(hv);
-    if (!mfn)
-        return -ENOMEM;
-    if (hv_mfn(hv,
-               gfn)) /* Xen leaks the page that was there; a device model should never do this */
-        hv_log(v, HV_REC_BAD, -EEXIST, 1, gfn, 0, 0, 0);
-    hv->physmap[gfn] = mfn;
-    hv->tot_pages++;
-    if (gfn > hv->max_gfn)
-        hv->max_gfn = gfn;
+    map = hv->physmap + gfn;
+    for (uint64_t i = 0; i < nr; i++) {
+        /* Xen leaks the page that was there; a device model should never do this. */
+        if (map[i] & HV_MFN_MASK)
+            hv_log(v, HV_REC_BAD, -EEXIST, 1, gfn + i, 0, 0, 0);
+        map[i] = (uint32_t)(hv->next_mfn + i);
+    }
+    hv->next_mfn += nr;
+    hv->tot_pages += nr;
+    if (gfn + nr - 1 > hv->max_gfn)
+        hv->max_gfn = gfn + nr - 1;
     return 0;
 }
 

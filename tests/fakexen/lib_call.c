@@ -126,13 +126,8 @@ long lib_populate(uint32_t domid, uint64_t nr, uint32_t order, const uint64_t *g
     if (rc)
         return rc;
     hv_lock(v->hv);
-    for (; done < nr && !rc; done += !rc) {
-        /* An extent comes whole or not at all. */
-        if (order && v->hv->tot_pages + (1ull << order) > v->hv->max_pages)
-            rc = -ENOMEM;
-        for (uint64_t k = 0; k < 1ull << order && !rc; k++)
-            rc = hv_populate(v, gfns[done] + k);
-    }
+    for (; done < nr && !rc; done += !rc)
+        rc = hv_populate(v, gfns[done], 1ull << order);
     hv_log(v, HV_REC_POPULATE, rc, nr ? gfns[0] : 0, nr << order, done << order, 0, 0);
     hv_unlock(v->hv);
     return (long)done;
