@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "build_config.h"
@@ -55,25 +54,45 @@ static unsigned get16(const uint8_t *bytes)
 }
 
 struct image {
-    size_t size;
+    size_t size, code_size;
     unsigned code_type;
     uint16_t vendor, device;
     bool last;
 };
 
-/* Reads the header and PCI data structure at `data`, with `left` bytes to the end of the file.
- * Returns NULL or what is wrong. */
-static const char *parse_image(const uint8_t *data, size_t left, struct image *image)
+/* All `size` bytes at `at`, or false: the file is shorter than it was, or cannot be read. */
+static bool read_at(int fd, uint8_t *to, size_t size, size_t at)
 {
+    for (size_t done = 0; done < size;) {
+        ssize_t n = pread(fd, to + done, size - done, (off_t)(at + done));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        done += (size_t)n;
+    }
+    return true;
+}
+
+/* Reads the header and PCI data structure at `base`, with `left` bytes to the end of the file.
+ * Returns NULL or what is wrong. */
+static const char *parse_image(int fd, size_t base, size_t left, struct image *image)
+{
+    uint8_t header[HEADER_SIZE], pcir[PCIR_SIZE];
+
     if (left < HEADER_SIZE)
         return "is cut off";
-    if (data[0] != 0x55 || data[1] != 0xaa)
+    if (!read_at(fd, header, HEADER_SIZE, base))
+        return "cannot be read";
+    if (header[0] != 0x55 || header[1] != 0xaa)
         return "does not begin with 55 AA";
 
-    size_t at = get16(data + HEADER_PCIR);
+    size_t at = get16(header + HEADER_PCIR);
     if (at < HEADER_SIZE || at > left || left - at < PCIR_SIZE)
         return "has its PCI data structure outside the file";
-    const uint8_t *pcir = data + at;
+    if (!read_at(fd, pcir, PCIR_SIZE, base + at))
+        return "cannot be read";
     if (memcmp(pcir, "PCIR", 4) != 0)
         return "has no PCI data structure";
     if (get16(pcir + PCIR_LENGTH) < PCIR_SIZE)
@@ -86,6 +105,7 @@ static const char *parse_image(const uint8_t *data, size_t left, struct image *i
         return "is longer than the file";
     if (at + PCIR_SIZE > image->size)
         return "is shorter than its own header";
+    image->code_size = (size_t)header[HEADER_INIT_BLOCKS] * BLOCK;
     image->code_type = pcir[PCIR_CODE_TYPE];
     image->vendor = (uint16_t)get16(pcir + PCIR_VENDOR);
     image->device = (uint16_t)get16(pcir + PCIR_DEVICE);
@@ -93,22 +113,28 @@ static const char *parse_image(const uint8_t *data, size_t left, struct image *i
     return NULL;
 }
 
-static const char *check_pc_at(const uint8_t *data, const struct image *image)
+static const char *check_pc_at(int fd, size_t base, const struct image *image)
 {
-    size_t length = (size_t)data[HEADER_INIT_BLOCKS] * BLOCK;
+    uint8_t piece[8 * BLOCK];
     uint8_t sum = 0;
 
-    if (length == 0)
+    if (image->code_size == 0)
         return "has no code";
-    if (length > image->size)
+    if (image->code_size > image->size)
         return "has more code than its length";
-    for (size_t i = 0; i < length; i++)
-        sum = (uint8_t)(sum + data[i]);
+    for (size_t at = 0; at < image->code_size; at += sizeof(piece)) {
+        size_t left = image->code_size - at;
+        size_t size = left < sizeof(piece) ? left : sizeof(piece);
+
+        if (!read_at(fd, piece, size, base + at))
+            return "cannot be read";
+        for (size_t i = 0; i < size; i++)
+            sum = (uint8_t)(sum + piece[i]);
+    }
     return sum == 0 ? NULL : "has a wrong checksum";
 }
 
-int optrom_check(const uint8_t *data, size_t size, uint16_t vendor, uint16_t device, char *why,
-                 size_t why_size)
+int optrom_check(int fd, size_t size, uint16_t vendor, uint16_t device, char *why, size_t why_size)
 {
     struct image image = {0};
     bool runnable = false;
@@ -117,9 +143,9 @@ int optrom_check(const uint8_t *data, size_t size, uint16_t vendor, uint16_t dev
         const char *flaw = "is missing: none is marked as the last";
 
         if (at == 0 || at < size)
-            flaw = parse_image(data + at, size - at, &image);
+            flaw = parse_image(fd, at, size - at, &image);
         if (!flaw && image.code_type == CODE_PC_AT)
-            flaw = check_pc_at(data + at, &image);
+            flaw = check_pc_at(fd, at, &image);
         if (flaw) {
             snprintf(why, why_size, "the image at 0x%zx %s", at, flaw);
             return -EINVAL;
@@ -194,46 +220,6 @@ static void report_missing(const struct optrom_query *query)
     log_error("option ROM %s", text);
 }
 
-static int read_all(int fd, uint8_t *to, size_t size)
-{
-    size_t done = 0;
-
-    while (done < size) {
-        ssize_t n = read(fd, to + done, size - done);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            return -EIO;
-        done += (size_t)n;
-    }
-    return 0;
-}
-
-/* Reads and checks the content; on failure the reason is in why. */
-static int check_content(const struct optrom *rom, const struct optrom_query *query, char *why,
-                         size_t why_size)
-{
-    /* Filled at once: page by page costs more than the file. */
-    uint8_t *image = mmap(NULL, rom->size, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    int err;
-
-    if (image == MAP_FAILED) {
-        snprintf(why, why_size, "no memory for it");
-        return -ENOMEM;
-    }
-    err = read_all(rom->fd, image, rom->file_size);
-    if (err)
-        snprintf(why, why_size, "cannot be read: %s", strerror(-err));
-    else
-        err = optrom_check(image, rom->file_size, query->vendor, query->device, why, why_size);
-    munmap(image, rom->size);
-    return err;
-}
-
 /* Fills in rom for its descriptor; on failure the reason is in why. */
 static int look_at(struct optrom *rom, const struct optrom_query *query, char *why, size_t why_size)
 {
@@ -252,7 +238,7 @@ static int look_at(struct optrom *rom, const struct optrom_query *query, char *w
     rom->size = LEAST_SIZE;
     while (rom->size < rom->file_size)
         rom->size <<= 1;
-    return check_content(rom, query, why, why_size);
+    return optrom_check(rom->fd, rom->file_size, query->vendor, query->device, why, why_size);
 }
 
 int optrom_load(struct optrom *rom, const struct optrom_query *query)

@@ -42,12 +42,11 @@ int optrom_load(struct optrom *rom, const struct optrom_query *query);
 void optrom_free(struct optrom *rom);
 
 /*
- * Checks the images of a ROM: signatures, lengths, PCI data structures inside the file, checksum
- * and ids of those with PC-AT code, of which there has to be one. Returns 0, or -EINVAL with the
- * reason in why[0 .. why_size - 1].
+ * Checks the images of a ROM, a file of `size` bytes: signatures, lengths, PCI data structures
+ * inside the file, checksum and ids of those with PC-AT code, of which there has to be one. Returns
+ * 0, or -EINVAL with the reason in why[0 .. why_size - 1].
  */
-int optrom_check(const uint8_t *data, size_t size, uint16_t vendor, uint16_t device, char *why,
-                 size_t why_size);
+int optrom_check(int fd, size_t size, uint16_t vendor, uint16_t device, char *why, size_t why_size);
 
 /* File names for the devices of this program. */
 extern const char *const optrom_std_vga[1];

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "firmware/optrom.h"
@@ -45,8 +46,30 @@ static void make_image(uint8_t *data, unsigned blocks, uint8_t code_type, bool l
 
 static int check(const uint8_t *data, size_t size)
 {
+    int fd = memfd_create("rom", MFD_CLOEXEC);
+    int rc;
+
+    assert_int_equal(write(fd, data, size), size);
     why[0] = '\0';
-    return optrom_check(data, size, VENDOR, DEVICE, why, sizeof(why));
+    rc = optrom_check(fd, size, VENDOR, DEVICE, why, sizeof(why));
+    close(fd);
+    return rc;
+}
+
+static void test_a_file_that_shrinks_is_refused(void **state)
+{
+    uint8_t data[8192];
+    int fd = memfd_create("rom", MFD_CLOEXEC);
+
+    make_image(data, sizeof(data) / 512, 0, true);
+    assert_int_equal(write(fd, data, sizeof(data)), sizeof(data));
+    for (off_t size = sizeof(data); size > 0; size -= 512) {
+        assert_int_equal(ftruncate(fd, size), 0);
+        assert_int_equal(optrom_check(fd, sizeof(data), VENDOR, DEVICE, why, sizeof(why)),
+                         size == sizeof(data) ? 0 : -EINVAL);
+    }
+    assert_string_equal(why, "the image at 0x0 cannot be read");
+    close(fd);
 }
 
 static void test_good_image(void **state)
@@ -334,6 +357,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_image),
+        cmocka_unit_test(test_a_file_that_shrinks_is_refused),
         cmocka_unit_test(test_chain_of_images),
         cmocka_unit_test(test_faults_are_named),
         cmocka_unit_test(test_truncated_at_every_length),

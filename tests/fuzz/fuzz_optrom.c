@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The check of option ROMs, on a copy of exactly the input's size. The first image is made to
+ * The check of option ROMs. The first image is made to
  * begin with its signature, to have its PCI data structure where those of iPXE are, and to have a
  * right checksum: mutation would hardly find these.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "firmware/optrom.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -33,6 +35,7 @@ static void mend(uint8_t *image, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static int rom = -1;
     char why[160] = "";
     uint8_t *image = malloc(size ? size : 1);
 
@@ -40,7 +43,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(image, data, size);
     mend(image, size);
-    if (optrom_check(image, size, 0x10ec, 0x8139, why, sizeof(why)) != 0 && why[0] == '\0')
+    if (rom < 0)
+        rom = memfd_create("rom", MFD_CLOEXEC);
+    if (ftruncate(rom, 0) || pwrite(rom, image, size, 0) != (ssize_t)size)
+        abort();
+    if (optrom_check(rom, size, 0x10ec, 0x8139, why, sizeof(why)) != 0 && why[0] == '\0')
         abort(); /* refused without a reason */
     free(image);
     return 0;
