@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -41,6 +42,8 @@ struct server {
     int listen_fd;
     int socket_path_fd; /* O_PATH: the socket's name is gone as soon as it is bound */
     pid_t pid;          /* 0: not running */
+    int pidfd;          /* readable when it has died; -1: not running, or not known */
+    bool trusted;       /* somebody has been connected since it was started */
 };
 
 static int fail(struct nbd_answer *answer, int error, const char *what, const char *object)
@@ -161,8 +164,12 @@ static void server_exec(const struct server *server)
 
 static void server_check(struct server *server)
 {
-    if (server->pid && waitpid(server->pid, NULL, WNOHANG) == server->pid)
-        server->pid = 0;
+    if (!server->pid || waitpid(server->pid, NULL, WNOHANG) != server->pid)
+        return;
+    server->pid = 0;
+    if (server->pidfd >= 0)
+        close(server->pidfd);
+    server->pidfd = -1;
 }
 
 static int server_start(struct server *server)
@@ -174,7 +181,23 @@ static int server_start(struct server *server)
     if (pid == 0)
         server_exec(server);
     server->pid = pid;
+    server->pidfd = pidfd_open(pid, 0);
+    server->trusted = false;
     return 0;
+}
+
+/*
+ * A server that dies closes its connections first, and can be waited for somewhat later. Who asks
+ * for another connection in between gets one that only waits at the socket: the next server finds
+ * it there. One that dies before it has served anybody is not started again.
+ */
+static void server_died(struct server *server)
+{
+    struct pollfd pfd = {.fd = server->listen_fd, .events = POLLIN};
+
+    server_check(server);
+    if (!server->pid && server->trusted && poll(&pfd, 1, 0) > 0)
+        server_start(server);
 }
 
 static int server_connect(struct server *server, struct nbd_answer *answer)
@@ -183,7 +206,8 @@ static int server_connect(struct server *server, struct nbd_answer *answer)
     int rc;
 
     server_check(server);
-    rc = server->pid ? 0 : server_start(server);
+    server->trusted = server->pid != 0;
+    rc = server->trusted ? 0 : server_start(server);
     if (rc)
         return fail(answer, -rc, "cannot start", server->argv[0]);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", server->socket_path_fd);
@@ -205,6 +229,22 @@ static void server_stop(struct server *server)
 }
 
 /* ---- the control socket --------------------------------------------------------------------- */
+
+/* Waits for a question; returns false when the device model has gone. */
+static bool is_asked(struct server *server)
+{
+    struct pollfd pfd[] = {{.fd = NBD_CONTROL_FD, .events = POLLIN}, {.events = POLLIN}};
+    char question;
+
+    do {
+        pfd[1].fd = server->pidfd;
+        if (poll(pfd, 2, -1) < 0 && errno != EINTR)
+            return false;
+        if (pfd[1].revents)
+            server_died(server);
+    } while (!pfd[0].revents);
+    return recv(NBD_CONTROL_FD, &question, 1, 0) == 1;
+}
 
 static void answer_with(const struct nbd_answer *answer, int fd)
 {
@@ -236,10 +276,9 @@ static void lift_limits(void)
 
 int main(int argc, char **argv)
 {
-    struct server server = {.argv = argv + 2, .listen_fd = -1, .socket_path_fd = -1};
+    struct server server = {.argv = argv + 2, .listen_fd = -1, .socket_path_fd = -1, .pidfd = -1};
     bool runs = argc >= 3 && !strcmp(argv[1], "run");
     struct stat st;
-    char question;
     int rc;
 
     if (!runs && !(argc == 3 && !strcmp(argv[1], "unix")) &&
@@ -260,7 +299,7 @@ int main(int argc, char **argv)
     close_range(NBD_IMAGE_FD + 1, ~0U, 0);
     lift_limits();
     rc = runs ? server_listen(&server) : 0;
-    while (recv(NBD_CONTROL_FD, &question, 1, 0) == 1) {
+    while (is_asked(&server)) {
         struct nbd_answer answer = {0};
         int fd = -1;
 

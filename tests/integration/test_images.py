@@ -237,6 +237,37 @@ def idle_images_wake_nobody():
             equal([wake_ups(g.pid), wake_ups(way)], before, "wake-ups in two seconds")
 
 
+SLOW_END = """#!/bin/sh
+# A server whose connections end some time before it does.
+sh -c 'LISTEN_PID=$$; export LISTEN_PID; exec %s "$@"' qemu-nbd "$@"
+sleep 0.4
+"""
+
+
+@test
+def a_server_that_takes_long_to_die():
+    """asked for a connection while the server still ends: the next one serves, and no error"""
+    need("qemu-img", "qemu-nbd", "pgrep")
+    with Folder() as folder:
+        path, program = folder("disk.qcow2"), shutil.which("qemu-nbd")
+        make(path, "qcow2")
+        with open(folder("qemu-nbd"), "w") as f:
+            f.write(SLOW_END % program)
+        os.chmod(folder("qemu-nbd"), 0o755)
+        search = os.environ["PATH"]
+        os.environ["PATH"] = folder.path + ":" + search
+        try:
+            with Guest(args=drive(path, "qcow2")) as g:
+                one, _ = write_and_read(g)
+                for _ in range(2):
+                    inner = subprocess.run(["pgrep", "-f", "^%s --persistent .*%s" % (program, path)],
+                                           check=True, capture_output=True, text=True).stdout
+                    os.kill(int(inner), signal.SIGKILL)
+                    equal(read_pio(g, 100, 4), one)
+        finally:
+            os.environ["PATH"] = search
+
+
 def nbdkit(folder, *words):
     sock = folder("sock")
     if os.path.exists(sock):
