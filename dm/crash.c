@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,7 +27,7 @@ static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 static struct {
     struct xen *_Atomic xen;
     struct sigaction before[FAULTS];
-    void *stack;
+    _Alignas(16) uint8_t stack[STACK_BYTES];
 } crash;
 
 static void say(const char *text)
@@ -54,33 +54,27 @@ static void fault(int signum, siginfo_t *info, void *context)
         _exit(128 + signum);
 }
 
-int crash_init(struct dm *dm)
+void crash_init(struct dm *dm)
 {
     struct sigaction act = {.sa_sigaction = fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    stack_t stack = {.ss_size = STACK_BYTES};
+    stack_t stack = {.ss_size = STACK_BYTES, .ss_sp = crash.stack};
 
-    crash.stack = stack.ss_sp = malloc(STACK_BYTES);
-    if (!crash.stack)
-        return -ENOMEM;
     if (sigaltstack(&stack, NULL))
         log_warn("no stack for a fault: %s", strerror(errno));
     atomic_store(&crash.xen, dm->xen);
     sigfillset(&act.sa_mask);
     for (size_t i = 0; i < FAULTS; i++)
         sigaction(faults[i], &act, &crash.before[i]);
-    return 0;
 }
 
 void crash_fini(void)
 {
     stack_t none = {.ss_flags = SS_DISABLE};
 
-    if (!crash.stack)
+    if (!atomic_load(&crash.xen))
         return;
     atomic_store(&crash.xen, NULL);
     for (size_t i = 0; i < FAULTS; i++)
         sigaction(faults[i], &crash.before[i], NULL);
     sigaltstack(&none, NULL);
-    free(crash.stack);
-    crash.stack = NULL;
 }

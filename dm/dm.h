@@ -156,8 +156,8 @@ void timeoffset_moved(void *dm, int64_t seconds);
 
 /* ---- crash.c -------------------------------------------------------------------------------- */
 
-/* From here on a fatal signal tells the hypervisor, before it ends the process. 0 or -errno. */
-int crash_init(struct dm *dm);
+/* From here on a fatal signal tells the hypervisor, before it ends the process. */
+void crash_init(struct dm *dm);
 void crash_fini(void);
 
 /* ---- control.c ------------------------------------------------------------------------------ */

@@ -41,12 +41,12 @@ struct guest_sg_ref {
 
 struct guestmem {
     struct guestmem_ops ops;
-    struct bucket *bucket;
     struct bucket *hash[HASH_SIZE];
     struct bucket *last;
     unsigned hand;
     bool log_dirty;
     size_t mapped; /* buckets */
+    struct bucket bucket[BUCKETS];
 };
 
 int guestmem_create(struct guestmem **out, const struct guestmem_ops *ops)
@@ -55,11 +55,6 @@ int guestmem_create(struct guestmem **out, const struct guestmem_ops *ops)
 
     if (!mem)
         return -ENOMEM;
-    mem->bucket = calloc(BUCKETS, sizeof(*mem->bucket));
-    if (!mem->bucket) {
-        free(mem);
-        return -ENOMEM;
-    }
     mem->ops = *ops;
     *out = mem;
     return 0;
@@ -194,7 +189,6 @@ void guestmem_destroy(struct guestmem *mem)
     if (!mem)
         return;
     guestmem_invalidate(mem);
-    free(mem->bucket);
     free(mem);
 }
 
@@ -283,14 +277,14 @@ int guestmem_write(struct guestmem *mem, uint64_t gpa, const void *buf, size_t l
 int guest_sg_init(struct guest_sg *sg, struct guestmem *mem, unsigned max)
 {
     *sg = (struct guest_sg){.mem = mem, .capacity = max};
-    sg->iov = calloc(max, sizeof(*sg->iov));
-    sg->refs = calloc(max, sizeof(*sg->refs));
-    if (sg->iov && sg->refs)
-        return 0;
-    free(sg->iov);
-    free(sg->refs);
-    *sg = (struct guest_sg){0};
-    return -ENOMEM;
+    /* One block for both. */
+    sg->iov = calloc(max, sizeof(*sg->iov) + sizeof(*sg->refs));
+    if (!sg->iov) {
+        *sg = (struct guest_sg){0};
+        return -ENOMEM;
+    }
+    sg->refs = (struct guest_sg_ref *)(sg->iov + max);
+    return 0;
 }
 
 /* Pins the piece of [gpa, gpa + len) that lies in gpa's bucket; returns its bytes or -errno. */
@@ -369,6 +363,5 @@ void guest_sg_fini(struct guest_sg *sg)
         return;
     guest_sg_release(sg, false);
     free(sg->iov);
-    free(sg->refs);
     *sg = (struct guest_sg){0};
 }

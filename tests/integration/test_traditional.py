@@ -2,6 +2,7 @@
 """qemu-xen-traditional mode: disks, commands and answers by way of xenstore, as libxl 4.17 does it."""
 
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -153,7 +154,7 @@ def restore():
             command(g, 0xEC)
             g.insw(0x1F0, 0x100000, 100)
             ask(g, "save", "paused")
-            os.rename(os.path.join(g.dir, "qemu-save.1"), path)
+            shutil.move(os.path.join(g.dir, "qemu-save.1"), path)
             frames = video_frames(g)
 
         def memory(g):
