@@ -61,8 +61,8 @@ int cirrus_packed(const struct vga_core *core, struct packed_mode *mode)
     mode->split = crtc_split_line(vga);
     mode->repeat = ((vga->crtc[CR_MAX_SCAN] & 0x1f) + 1u) << (vga->crtc[CR_MAX_SCAN] >> 7);
     mode->wrap = true;
-    mode->blank =
-        !(vga->attr_index & AR_INDEX_PAS) || (vga->seq[SR_CLOCKING] & CLOCKING_SCREEN_OFF);
+    /* SeaBIOS turns the screen off (SR1 bit 5) in each extended mode that it sets, and never on. */
+    mode->blank = !(vga->attr_index & AR_INDEX_PAS);
     return mode->width < 16 || mode->height < 16 ? -EINVAL : 1;
 }
 

@@ -111,9 +111,20 @@ static void test_split_and_blank(void **state)
     testvga_update(&t);
     assert_int_equal(testvga_pixel(&t, 0, 99), color(0));
     assert_int_equal(testvga_pixel(&t, 0, 100), color(9));
-    testvga_seq(&t, 1, 0x21);
+    machine_in(&t.m, 0x3da, 1);
+    machine_out(&t.m, 0x3c0, 1, 0x00); /* an index without PAS */
     testvga_update(&t);
     assert_int_equal(testvga_pixel(&t, 0, 100), 0);
+}
+
+/* GRUB's menu was black: so the registers are after SeaBIOS has set 800x600. */
+static void test_seabios_leaves_the_screen_off(void **state)
+{
+    testvga_cirrus_mode(&t, 24);
+    testvga_seq(&t, 1, 0x21);
+    memset(t.vram.base, 0xa8, 3);
+    testvga_update(&t);
+    assert_int_equal(testvga_pixel(&t, 0, 0), 0xa8a8a8);
 }
 
 static void cursor_colors(void)
@@ -226,6 +237,7 @@ int main(void)
         TEST(test_t_cir_6_bit_0_of_sr07),
         TEST(test_start_address_and_wrap),
         TEST(test_split_and_blank),
+        TEST(test_seabios_leaves_the_screen_off),
         TEST(test_cursor_32),
         TEST(test_cursor_64_is_clipped),
         TEST(test_t_cir_3_cursor_leaves_no_trail),
