@@ -11,11 +11,14 @@ import struct
 import subprocess
 import tempfile
 
+from . import packages
+
 KERNEL_WORDS = "console=tty1 console=ttyS0,115200n8 quiet panic=5 mitigations=off nokaslr"
 ISOLINUX = "/usr/lib/ISOLINUX/isolinux.bin"
 SYSLINUX_MODULES = "/usr/lib/syslinux/modules/bios"
 SYSLINUX_MBR = "/usr/lib/syslinux/mbr/mbr.bin"
 GRUB = "/usr/lib/grub/i386-pc"
+GRUB_FONT = "/usr/share/grub/ascii.pf2"
 SECTOR = 512
 FIRST = 2048               # first sector of the partition: 1 MiB, as partitioning programs do it
 CD_DATA_BYTES = 8 << 20    # of the file "data" on the CD, for reading tests
@@ -47,22 +50,27 @@ def cd_data():
     return random.Random("slimdm").randbytes(CD_DATA_BYTES)
 
 
+def isolinux_cd(top, out, configuration):
+    """Makes a CD image of the folder top, with isolinux added to it."""
+    os.makedirs(os.path.join(top, "isolinux"))
+    shutil.copy(ISOLINUX, os.path.join(top, "isolinux"))
+    shutil.copy(os.path.join(SYSLINUX_MODULES, "ldlinux.c32"), os.path.join(top, "isolinux"))
+    with open(os.path.join(top, "isolinux/isolinux.cfg"), "w") as target:
+        target.write(configuration)
+    _tool("xorriso", "-as", "mkisofs", "-quiet", "-o", out, "-V", "SLIMDM_GUEST", "-b",
+          "isolinux/isolinux.bin",
+          "-c", "isolinux/boot.cat", "-no-emul-boot", "-boot-load-size", "4",
+          "-boot-info-table", top)
+
+
 def cd(image, out, words=""):
     """A CD image that isolinux boots; words are added to the kernel's command line."""
     with tempfile.TemporaryDirectory() as work:
         top = os.path.join(work, "cd")
         _boot_folder(image, os.path.join(top, "boot"))
-        os.makedirs(os.path.join(top, "isolinux"))
-        shutil.copy(ISOLINUX, os.path.join(top, "isolinux"))
-        shutil.copy(os.path.join(SYSLINUX_MODULES, "ldlinux.c32"), os.path.join(top, "isolinux"))
-        with open(os.path.join(top, "isolinux/isolinux.cfg"), "w") as target:
-            target.write(_syslinux_configuration("isolinux", words))
         with open(os.path.join(top, "data"), "wb") as target:
             target.write(cd_data())
-        _tool("xorriso", "-as", "mkisofs", "-quiet", "-o", out, "-V", "SLIMDM_GUEST", "-b",
-              "isolinux/isolinux.bin",
-              "-c", "isolinux/boot.cat", "-no-emul-boot", "-boot-load-size", "4",
-              "-boot-info-table", top)
+        isolinux_cd(top, out, _syslinux_configuration("isolinux", words))
 
 
 def tools_cd(image, out, words=""):
@@ -124,20 +132,43 @@ def syslinux_disk(image, out, words="", mebibytes=20):
             _partitioned(out, source.read(), 0x0e, fat)
 
 
-def grub_disk(image, out, words="", mebibytes=20):
-    """A disk image: GRUB's boot sector, its core between that and the one ext4 partition."""
+def _grub_disk(image, out, configuration, modules, files=(), mebibytes=20):
+    """A disk image: GRUB's boot sector, its core between that and the one ext4 partition. files of
+    the host are put beside GRUB's configuration."""
     with tempfile.TemporaryDirectory() as work:
         top, ext4, core = (os.path.join(work, name) for name in ("top", "ext4", "core"))
         _boot_folder(image, os.path.join(top, "boot"))
         os.makedirs(os.path.join(top, "boot/grub"))
+        for path in files:
+            shutil.copy(path, os.path.join(top, "boot/grub"))
         with open(os.path.join(top, "boot/grub/grub.cfg"), "w") as target:
-            target.write("serial --unit=0 --speed=115200\nterminal_output console serial\n"
-                         "echo 'grub: loading the kernel'\n"
-                         "linux /boot/vmlinuz box.loader=grub %s %s\ninitrd /boot/initrd\nboot\n"
-                         % (KERNEL_WORDS, words))
+            target.write(configuration)
         _tool("mke2fs", "-q", "-t", "ext4", "-L", "slimdm", "-d", top, ext4, "%dM" % mebibytes)
         _tool("grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/boot/grub", "-o", core,
-              "biosdisk", "part_msdos",
-              "ext2", "normal", "linux", "echo", "serial", "terminal")
+              "biosdisk", "part_msdos", "ext2", "normal", "linux", "echo", "terminal", *modules)
         with open(os.path.join(GRUB, "boot.img"), "rb") as source, open(core, "rb") as rest:
             _partitioned(out, source.read(SECTOR) + rest.read(), 0x83, ext4)
+
+
+def grub_disk(image, out, words=""):
+    """A disk that GRUB boots without asking, speaking on the serial line too."""
+    _grub_disk(image, out,
+               "serial --unit=0 --speed=115200\nterminal_output console serial\n"
+               "echo 'grub: loading the kernel'\n"
+               "linux /boot/vmlinuz box.loader=grub %s %s\ninitrd /boot/initrd\nboot\n"
+               % (KERNEL_WORDS, words), ["serial"])
+
+
+def grub_menu_disk(image, out, words=""):
+    """A disk on which GRUB shows a menu in a graphics mode, with the chosen entry on red, and waits
+    for a key: Debian, Memtest86+, a restart."""
+    memtest = os.path.join(packages.content("memtest86+"), "boot/memtest86+x64.bin")
+    _grub_disk(image, out,
+               "loadfont /boot/grub/%s\nset gfxmode=800x600\nterminal_output gfxterm\n"
+               "set menu_color_highlight=white/red\nset timeout=-1\n"
+               "menuentry Debian {\n linux /boot/vmlinuz box.loader=grub %s %s\n"
+               " initrd /boot/initrd\n}\n"
+               "menuentry Memtest86+ {\n linux16 /boot/grub/%s\n}\n"
+               "menuentry Restart {\n reboot\n}\n"
+               % (os.path.basename(GRUB_FONT), KERNEL_WORDS, words, os.path.basename(memtest)),
+               ["font", "gfxterm", "vbe", "linux16", "reboot"], [GRUB_FONT, memtest])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian packages for the box: which versions, download, unpack. Nothing is installed."""
+import fcntl
 import hashlib
 import os
 import re
@@ -87,6 +88,19 @@ def unpack(debs, root, exclude):
         reader.stdout.close()
         if reader.wait() or writer.returncode:
             raise PackageError("cannot unpack %s: %s" % (deb, writer.stderr[-400:]))
+
+
+def content(name):
+    """A folder of the cache with the files of one package, without those that it depends on."""
+    with open(os.path.join(cache_folder(), "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        pairs = [pair for pair in resolve([name]) if pair[0] == name]
+        folder = os.path.join(cache_folder(), "unpacked-" + digest(repr(pairs)))
+        if not os.path.exists(folder):
+            shutil.rmtree(folder + ".part", ignore_errors=True)
+            unpack(fetch(pairs), folder + ".part", [])
+            os.rename(folder + ".part", folder)
+        return folder
 
 
 def digest(*parts):

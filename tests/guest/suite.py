@@ -23,11 +23,11 @@ from box import guest, machine, media  # noqa: E402
 from box.progress import say  # noqa: E402
 
 FILES = ["tests_boot", "tests_devices", "tests_floppy", "tests_power", "tests_platform",
-         "tests_save", "tests_screen", "tests_viewer", "tests_network", "tests_pv"]
+         "tests_save", "tests_screen", "tests_viewer", "tests_stock", "tests_network", "tests_pv"]
 QUICK = ["cd_boot", "grub_boot", "unplug", "reboot"]
-BUILDERS = {"cd": media.cd, "grub": media.grub_disk, "floppy": media.floppy,
-            "syslinux": media.syslinux_disk,
-            "tools": media.tools_cd}
+BUILDERS = {"cd": media.cd, "grub": media.grub_disk, "grub-menu": media.grub_menu_disk,
+            "floppy": media.floppy,
+            "syslinux": media.syslinux_disk, "tools": media.tools_cd}
 
 
 class Failure(Exception):
@@ -55,7 +55,7 @@ class Case:
             raise Failure(text)
 
     def medium(self, kind, words=""):
-        """Path in dom0 of a fresh boot medium: "cd", "grub", "syslinux" or "tools"."""
+        """Path in dom0 of a fresh boot medium: kind is one of BUILDERS."""
         return self.copy_in(self.suite.medium(kind, words), kind + ".img")
 
     def copy_in(self, path, name):

@@ -1,69 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guest's screen in a VNC viewer; keys and pointer from there to the guest's own drivers."""
 import base64
-import os
 import re
 import struct
 import time
 
-import rfb
-from box import png
-
-RETURN = 0xFF0D
-
-
-def _viewer(case):
-    return rfb.Viewer(port=case.suite.vnc_port, encodings=(rfb.ZRLE, rfb.RAW), timeout=120)
-
-
-def _type(viewer, text):
-    """As a person does: key after key, at a pace that a guest under emulation can follow."""
-    for letter in text:
-        keysym = RETURN if letter == "\n" else ord(letter)
-        viewer.key(keysym)
-        time.sleep(0.05)
-        viewer.key(keysym, False)
-        time.sleep(0.05)
-
-
-def _same_picture(case, guest, viewer, name):
-    """What the viewer holds is what the device model's own screenshot shows."""
-    path = os.path.join(case.out, name + ".png")
-    guest.screenshot(path)
-    with open(path, "rb") as source:
-        picture = png.decode(source.read())
-    width = picture.width * 3
-
-    def same():
-        if (viewer.width, viewer.height) != (picture.width, picture.height):
-            return False
-        for y, row in enumerate(viewer.rows):
-            line = picture.pixels[y * width:(y + 1) * width]
-            if (row[2::4], row[1::4], row[0::4]) != (line[0::3], line[1::3], line[2::3]):
-                return False
-        return True
-
-    viewer.wait(same, 120)
-    case.note("%s: %dx%d, every pixel as in %s.png"
-              % (name, picture.width, picture.height, name))
+from look import same_picture, type_text, viewer as _viewer
 
 
 def _screen(case, guest, viewer, name):
     """A screen that stands still: no cursor, no blanking, and something on it."""
     guest.sh("chvt 1; sleep 1; printf '\\033[9;0]\\033[?25l\\033[44m\\033[2J\\033[1;1H"
              "\\033[37mSLIMDM slimdm 0123456789' > /dev/tty1; sleep 2")
-    _same_picture(case, guest, viewer, name)
+    same_picture(case, guest, viewer, name)
 
 
 def _log_in_by_keys(case, guest, viewer):
     """Types at the login prompt of the screen; the serial line tells what came of it."""
     guest.sh("printf '\\033c' > /dev/tty1; killall -q getty; sleep 3")
-    _type(viewer, "root\n")
+    type_text(viewer, "root\n")
     guest.sh("for n in $(seq 50); do ps | grep -q '[l]ogin.* root' && break; usleep 200000; done;"
              " sleep 2")
-    _type(viewer, "slimdm\n")
+    type_text(viewer, "slimdm\n")
     time.sleep(5)
-    _type(viewer, "id >/tmp/typed; tty >>/tmp/typed\n")
+    type_text(viewer, "id >/tmp/typed; tty >>/tmp/typed\n")
     said = guest.sh("for n in $(seq 50); do grep -q tty1 /tmp/typed && break; usleep 200000; done;"
                     " cat /tmp/typed")
     case.expect("uid=0" in said and "/dev/tty1" in said, "typed in vain: " + said)
