@@ -159,12 +159,20 @@ def start_round(rows, dm, image):
         rows.add("shared libraries mapped", "", dm, libraries(pid))
 
 
+def relocations(path):
+    """What the dynamic loader has to fill in or look up at each start, packed ones counted singly."""
+    text = subprocess.run(["readelf", "-rW", path], capture_output=True, text=True, check=True).stdout
+    packed = re.findall(r"contains \d+ entr(?:y|ies):\s+(\d+) offsets", text)
+    return text.count("R_X86_64_") + sum(map(int, packed))
+
+
 def constants(rows):
     for dm in DMS:
         path = program(dm)
         with open(path, "rb") as f:
             os.fsync(f.fileno())  # pages not yet written back would count as private dirty
         rows.add("shared libraries on a real host", "", dm, needed(path))
+        rows.add("relocations", "", dm, relocations(path))
         rows.add("program file", "KiB", dm, os.path.getsize(path) / 1024)
 
 
