@@ -9,7 +9,9 @@
  *
  * When a medium is put in, a guest that only polls must see the tray as it was between: the next
  * command that is not exempt gets "medium not present", the one after it "medium may have
- * changed", the third one works.
+ * changed", the third one works. A guest that has seen the empty tray already, by such an error or
+ * by the event of the removal, gets "medium may have changed" only: Linux takes what it is told in
+ * its first question for a change, and in its second one for a reason to refuse all reading.
  *
  * Left out on purpose: overlap, audio, sub-channel data of the disc, writing, region codes, CSS.
  */

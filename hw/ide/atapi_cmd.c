@@ -294,16 +294,17 @@ void atapi_command(struct ide_drive *d)
         return;
     }
     if (s->media_change && !(row->flags & F_UA_OK) && atapi_ready(d)) {
-        if (s->media_change == 1) {
-            s->media_change = 2;
+        if (s->media_change == MEDIA_REPLACED) {
+            s->media_change = MEDIA_SEEN_GONE;
             atapi_error(d, SENSE_NOT_READY, ASC_MEDIUM_NOT_PRESENT, 0);
         } else {
-            s->media_change = 0;
+            s->media_change = MEDIA_KNOWN;
             atapi_error(d, SENSE_UNIT_ATTENTION, ASC_MEDIUM_MAY_HAVE_CHANGED, 0);
         }
         return;
     }
     if ((row->flags & F_MEDIUM) && !atapi_ready(d)) {
+        s->media_change = MEDIA_SEEN_GONE;
         atapi_error(d, SENSE_NOT_READY, ASC_MEDIUM_NOT_PRESENT, 0);
         return;
     }

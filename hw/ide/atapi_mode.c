@@ -159,6 +159,8 @@ static uint8_t take_event(struct ide_drive_state *s)
     }
     if (s->event_removed) {
         s->event_removed = false;
+        if (!s->medium || s->media_change == MEDIA_REPLACED)
+            s->media_change = MEDIA_SEEN_GONE;
         return 3;
     }
     if (s->event_new) {
@@ -213,12 +215,12 @@ void atapi_start_stop(struct ide_drive *d)
         return;
     }
     s->tray_open = true;
-    s->media_change = 0;
     s->event_eject = s->event_new = false;
     if (d->block) {
         block_close_later(d->block);
         d->block = NULL;
         s->medium = false;
+        s->media_change = MEDIA_KNOWN;
         s->event_removed = true;
         if (d->ide->cd_ejected)
             d->ide->cd_ejected(d->ide->opaque, d->index);

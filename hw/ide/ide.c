@@ -77,7 +77,7 @@ static const struct state_field drive_fields[] = {
     STATE_FIELD(D, medium),
     STATE_FIELD(D, tray_open),
     STATE_FIELD(D, locked),
-    STATE_FIELD(D, media_change, .max = 2),
+    STATE_FIELD(D, media_change, .max = MEDIA_SEEN_GONE),
     STATE_FIELD(D, event_eject),
     STATE_FIELD(D, event_new),
     STATE_FIELD(D, event_removed),
@@ -173,7 +173,7 @@ static void medium_loaded(struct ide_drive *d)
         d->block = NULL;
     }
     if (d->block && !s->medium) {
-        s->media_change = 1;
+        s->media_change = MEDIA_REPLACED;
         s->event_new = true;
     } else if (!d->block && s->medium) {
         s->event_removed = true;
@@ -508,6 +508,7 @@ static void take_medium(struct ide_drive *d)
     }
     d->block = NULL;
     d->s->medium = false;
+    d->s->media_change = MEDIA_KNOWN;
     block_close_later(medium);
     d->s->event_removed = true;
     d->s->event_new = false;
@@ -527,7 +528,6 @@ int ide_cd_eject(struct ide *ide, unsigned n, bool force)
     d->s->locked = false;
     take_medium(d);
     d->s->tray_open = true;
-    d->s->media_change = 0;
     return 0;
 }
 
@@ -541,7 +541,8 @@ int ide_cd_insert(struct ide *ide, unsigned n, struct block *medium)
     d->block = medium;
     d->s->medium = medium != NULL;
     d->s->tray_open = false;
-    d->s->media_change = 1;
+    if (d->s->media_change != MEDIA_SEEN_GONE)
+        d->s->media_change = MEDIA_REPLACED;
     d->s->event_new = true;
     d->s->event_eject = false;
     return 0;

@@ -70,6 +70,13 @@ enum ata_dma_kind { ATA_PIO_ONLY, ATA_SWDMA, ATA_MWDMA, ATA_UDMA, ATA_DMA_KINDS 
 /* What CHECK POWER MODE tells apart. */
 enum ata_power { POWER_IDLE, POWER_STANDBY };
 
+/* What the guest knows of the medium. */
+enum media_change {
+    MEDIA_KNOWN,
+    MEDIA_REPLACED,  /* "not present" is the next answer */
+    MEDIA_SEEN_GONE, /* "may have changed" is, once there is a medium */
+};
+
 struct ide_drive_state {
     /* The task file: [0] what was written last, [1] what was there before (HOB). */
     uint8_t features[2], count[2], lba_low[2], lba_mid[2], lba_high[2];
@@ -106,7 +113,7 @@ struct ide_drive_state {
     uint8_t sense_key, asc, ascq;
     bool medium; /* there is one: what a restored drive finds may differ */
     bool tray_open, locked;
-    uint8_t media_change; /* 0; 1: to report "not present", 2: to report "may have changed" */
+    uint8_t media_change; /* enum media_change */
     bool event_eject, event_new, event_removed;
 
     uint8_t buffer[IDE_BUFFER];

@@ -60,6 +60,48 @@ static uint16_t event(struct rig *r)
     return (uint16_t)(reply[4] << 8 | reply[5]);
 }
 
+static void put_in(struct rig *r, struct block_ram *ram)
+{
+    struct block *block;
+
+    assert_int_equal(block_ram_create(ram, &block, 64 * 2048, true, r->m.env.workers), 0);
+    assert_int_equal(ide_cd_insert(r->ide, 2, block), 0);
+}
+
+/* Linux asks for the event first. With two answers behind it, it would refuse to read. */
+static void test_medium_change_after_the_removal_was_seen(void **state)
+{
+    struct rig *r = *state;
+    struct block_ram ram[3];
+
+    put_in(r, &ram[0]);
+    assert_int_equal(event(r), 0x0302);
+    refused(r, CDB(0x00), MAY_CHANGED);
+    assert_int_equal(good(r, CDB(0x00)), 0);
+    assert_int_equal(event(r), 0x0202);
+    assert_int_equal(good(r, CDB(0x00)), 0);
+
+    /* The toolstack empties an empty drive before it puts something in. */
+    assert_int_equal(ide_cd_eject(r->ide, 2, false), 0);
+    refused(r, CDB(0x00), NOT_PRESENT);
+    assert_int_equal(ide_cd_eject(r->ide, 2, false), 0);
+    put_in(r, &ram[1]);
+    refused(r, CDB(0x00), MAY_CHANGED);
+    assert_int_equal(good(r, CDB(0x00)), 0);
+    assert_int_equal(event(r), 0x0302);
+    assert_int_equal(good(r, CDB(0x00)), 0);
+
+    /* Who never asks for events sees both steps, and an event that comes late changes nothing. */
+    put_in(r, &ram[2]);
+    refused(r, CDB(0x00), NOT_PRESENT);
+    refused(r, CDB(0x00), MAY_CHANGED);
+    assert_int_equal(event(r), 0x0302);
+    assert_int_equal(good(r, CDB(0x00)), 0);
+    ide_cd_eject(r->ide, 2, true);
+    for (unsigned i = 0; i < 3; i++)
+        block_ram_fini(&ram[i]);
+}
+
 static void test_events_are_told_once(void **state)
 {
     struct rig *r = *state;
@@ -264,6 +306,7 @@ int main(void)
         CD(test_empty_drive),
         CD(test_medium_shorter_than_a_block_is_no_medium),
         CD(test_medium_change_is_seen_in_two_steps),
+        CD(test_medium_change_after_the_removal_was_seen),
         CD(test_events_are_told_once),
         CD(test_eject_and_lock),
         CD(test_eject_during_a_read),
