@@ -34,8 +34,9 @@ def _red_bar(viewer):
     return (rows[0], rows[-1]) if rows else None
 
 
-def _grub_menu(case, **settings):
-    guest = case.guest(boot="c", xen_platform_pci=0, **settings,
+def test_grub_menu(case):
+    """GRUB's graphical menu in a VBE mode: keys move through it, Return boots the entry"""
+    guest = case.guest(boot="c", xen_platform_pci=0, stdvga=1, videoram=VIDEO_MIB,
                        disk=[case.medium("grub-menu") + ",raw,hda,w"])
     guest.start()
     with look.viewer(case) as viewer:
@@ -56,16 +57,6 @@ def _grub_menu(case, **settings):
         case.note(_wait_for_text(case, viewer, r"Memtest86\+ v6[^\0]*Memory *: *240MB",
                                  BOOT_SECONDS))
         look.keep(case, viewer, "booted")
-
-
-def test_grub_menu(case):
-    """GRUB's graphical menu on the standard VGA: keys move through it, Return boots the entry"""
-    _grub_menu(case, stdvga=1, videoram=VIDEO_MIB)
-
-
-def test_grub_menu_cirrus(case):
-    """stdvga=0: the same menu, in a mode that the Cirrus's BIOS sets"""
-    _grub_menu(case, stdvga=0, videoram=VIDEO_MIB)
 
 
 # -- Memtest86+ ------------------------------------------------------------------------------------
