@@ -22,7 +22,7 @@ from .progress import say, step
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGES = """xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common xenstore-utils
     linux-image-amd64 busybox-static bash coreutils util-linux mount iproute2 bridge-utils socat
-    seabios ipxe-qemu qemu-system-xen qemu-utils libnbd0 ethtool tcpdump""".split()
+    seabios ipxe-qemu qemu-system-xen qemu-utils libnbd0 ethtool tcpdump dmsetup""".split()
 # Needed by those only to be installed, never by what runs in dom0.
 UNUSED = re.compile(r"(python3|libpython3|perl|iso-codes|dpkg|adduser|initramfs-tools|klibc|debconf"
                     r"|media-types|passwd|readline-common|ucf|tar$|mawk|sensible-utils)")
@@ -32,7 +32,7 @@ NOT_UNPACKED = ["./usr/share/doc/*", "./usr/share/man/*", "./usr/share/locale/*"
                 "*/net/wireless/*", "*/sound/*", "*/drivers/infiniband/*"]
 DOM0_MODULES = """virtio_pci virtio_blk virtio_net virtio_console 9p 9pnet_virtio loop tun bridge
     xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback
-    8021q""".split()
+    8021q dm-mod""".split()
 # Stock drivers for every device that a guest may be shown; which of them load is up to what it
 # finds.
 GUEST_MODULES = """ata_piix ata_generic sd_mod sr_mod isofs psmouse evdev button bochs cirrus
@@ -40,7 +40,8 @@ GUEST_MODULES = """ata_piix ata_generic sd_mod sr_mod isofs psmouse evdev button
 XEN_PROGRAMS = """xl xenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper xen-hvmctx
     xenctx""".split()
 DOM0_PROGRAMS = """bin/bash bin/ip sbin/bridge sbin/brctl bin/stat usr/bin/socat usr/bin/flock
-    sbin/losetup usr/bin/timeout usr/bin/setsid usr/bin/qemu-img usr/bin/qemu-nbd""".split()
+    sbin/losetup usr/bin/timeout usr/bin/setsid usr/bin/qemu-img usr/bin/qemu-nbd
+    sbin/dmsetup""".split()
 # For guests, on a CD of their own with the libraries they need.
 TOOLS = ["usr/sbin/ethtool", "usr/bin/tcpdump", "usr/bin/socat"]
 ROMS = ["usr/share/seabios/*.bin", "usr/lib/ipxe/qemu/*.rom"]

@@ -23,7 +23,8 @@ from box import guest, machine, media  # noqa: E402
 from box.progress import say  # noqa: E402
 
 FILES = ["tests_boot", "tests_devices", "tests_floppy", "tests_power", "tests_platform",
-         "tests_save", "tests_screen", "tests_viewer", "tests_stock", "tests_network", "tests_pv"]
+         "tests_save", "tests_screen", "tests_viewer", "tests_stock", "tests_network", "tests_pv",
+         "tests_disk"]
 QUICK = ["cd_boot", "grub_boot", "unplug", "reboot"]
 BUILDERS = {"cd": media.cd, "grub": media.grub_disk, "grub-menu": media.grub_menu_disk,
             "floppy": media.floppy,
