@@ -138,7 +138,7 @@ static bool is_answered(struct nbd *nbd, struct block_request *req, int *error)
     switch (req->op) {
     case BLOCK_FLUSH:
         if (nbd->lost) {
-            nbd->lost = false;
+            nbd->told = true; /* not once only: Linux tries a failed flush again by itself */
             *error = -EIO;
             return true;
         }
@@ -222,6 +222,8 @@ static bool is_complete(struct nbd *nbd, struct block_request *req)
     req->done += chunk_bytes(nbd, req);
     if (req->op == BLOCK_WRITE || req->op == BLOCK_DISCARD)
         nbd->dirty = true;
+    if (req->op == BLOCK_WRITE && nbd->told)
+        nbd->lost = nbd->told = false;
     if (req->done < req->bytes && chunk_bytes(nbd, req))
         return false;
     req->done = req->bytes; /* behind the end there are zeros, which calloc() has put there */

@@ -50,6 +50,7 @@ struct nbd {
     bool opened; /* the first connection has been made */
     bool dirty;  /* writes have been answered since the last flush went out */
     bool lost;   /* and may have been lost with a server */
+    bool told;   /* a flush has said so */
 
     struct block_request *queue, **queue_end;       /* not sent */
     struct block_request *finished, **finished_end; /* answered by the server, or failed */
