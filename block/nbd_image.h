@@ -12,8 +12,8 @@
  * what fails there again is an error. While DOWN, requests fail; at most once a second one of them
  * is a reason to try again, so that nothing runs while the guest is idle.
  *
- * A server that goes away may take answered writes with it. Then flushes fail until the guest writes
- * again: it has to know, and tries a failed flush some more times by itself.
+ * A server that goes away may take answered writes with it. Then flushes fail until the guest
+ * writes again: it has to know, and tries a failed flush some more times by itself.
  */
 #ifndef BLOCK_NBD_IMAGE_H
 #define BLOCK_NBD_IMAGE_H
