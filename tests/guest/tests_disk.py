@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Disks when something happens: another CD, bad sectors, no device model.
+"""Disks when something happens: another CD, bad sectors, no server, no device model.
 What the guest says about it is kept as evidence."""
 import hashlib
 import os
@@ -30,6 +30,12 @@ def _random_image(case, name, mib, seed):
 
 def _qdisk(path, vdev, form="raw"):
     return "format=%s,vdev=%s,access=w,backendtype=qdisk,target=%s" % (form, vdev, path)
+
+
+def _drive(path, index, more):
+    """A disk that libxl does not know of."""
+    return ["-drive", "file=%s,if=ide,index=%d,media=disk,format=raw,cache=writeback,%s"
+            % (path, index, more)]
 
 
 def _disks(case, guest, *places):
@@ -81,6 +87,14 @@ def _messages(case, guest, *wanted):
 def _status(case, guest):
     answer = case.machine.check("""qmp %d '{"execute":"query-status"}'""" % guest.domid())
     return re.search(r'"status": *"([a-z-]+)"', answer).group(1)
+
+
+def _wait_stopped(case, guest, seconds=120):
+    end = time.monotonic() + seconds
+    while _status(case, guest) != "io-error":
+        case.expect(time.monotonic() < end, "the guest is not stopped")
+        time.sleep(1)
+    case.note("query-status: io-error")
 
 
 # -- another CD ----------------------------------------------------------------------------------
@@ -221,7 +235,14 @@ def test_disk_errors(case):
                          " losetup -D")
 
 
-# -- no device model -----------------------------------------------------------------------------
+# -- no server -----------------------------------------------------------------------------------
+
+def _serve(case, image):
+    """An NBD server that nobody looks after; returns its process id."""
+    case.machine.check("rm -f /tmp/test/nbd.sock; qemu-nbd -f raw -k /tmp/test/nbd.sock -t -e 8"
+                       " --fork --pid-file=/tmp/test/nbd.pid %s" % image)
+    return int(case.machine.check("cat /tmp/test/nbd.pid"))
+
 
 def _own_server(case, other):
     """Process id of the server that slimdm has started, or None."""
@@ -236,6 +257,95 @@ def _kill(case, pid):
     case.machine.check("kill -KILL %d; while readlink /proc/%d/exe; do sleep 0.1; done"
                        % (pid, pid))
 
+
+def _own_server_dies(case, guest, disk, data, other):
+    """slimdm starts it again: what was not answered goes to the next one, and the guest sees
+    nothing, but for the flush of what may be lost."""
+    guest.sh("(while [ ! -e /tmp/enough ]; do dd if=/dev/%s bs=64k iflag=direct 2>/dev/null"
+             " | md5sum >> /tmp/sums; done; touch /tmp/ended) & sleep 2" % disk)
+    for _ in range(3):
+        time.sleep(random.uniform(0.5, 3))
+        pid = _own_server(case, other)
+        _kill(case, pid)
+        # The reading that goes on, and a whole one.
+        lines = int(guest.sh("wc -l < /tmp/sums"))
+        _wait(guest, "[ $(wc -l < /tmp/sums) -gt %d ]" % (lines + 1))
+        new = _own_server(case, other)
+        case.note("server %d killed; server %s goes on" % (pid, new))
+        case.expect(new not in (None, pid), "no other server")
+    guest.sh("touch /tmp/enough")
+    _wait(guest, "[ -e /tmp/ended ]")
+    sums = guest.sh("sort /tmp/sums | uniq -c").split()
+    case.note("checksums of %s, read all the time: %s" % (disk, " ".join(sums)))
+    case.expect(sums[1:] == [_md5(data), "-"], "other bytes came from the disk")
+    _messages(case, guest)
+
+    write = "dd if=/dev/zero of=/dev/%s bs=64k count=16 %%s 2>/dev/null" % disk
+    guest.sh(write % "oflag=direct")
+    _kill(case, _own_server(case, other))
+    _fails(case, guest, "dd if=/dev/null of=/dev/%s bs=4k conv=fsync" % disk)
+    _messages(case, guest, r"ata1.00: failed command: FLUSH CACHE", r"I/O error, dev " + disk)
+    guest.sh(write % "conv=fsync", 120)
+    seen = _read(guest, disk)
+    case.note("written again and flushed: md5 %s" % seen)
+    case.expect(seen == _md5(bytes(MIB) + data[MIB:]), "other bytes after writing again")
+
+
+def _server_dies(case, guest, disk, pid):
+    """A server that nobody starts again: errors."""
+    guest.sh("(dd if=/dev/%s bs=64k iflag=direct > /dev/null 2>/tmp/dd; echo $? > /tmp/status) &"
+             " sleep 1" % disk)
+    _kill(case, pid)
+    _fails(case, guest, "dd if=/dev/%s of=/dev/null bs=4k skip=77 count=1 iflag=direct" % disk)
+    _wait(guest, "[ -s /tmp/status ]")
+    case.note("the reader at that time: " + guest.sh("cat /tmp/status /tmp/dd"))
+    _messages(case, guest, r"ata1.01: failed command: READ DMA", r"I/O error, dev " + disk)
+
+
+def _server_comes(case, guest, disk, image, data):
+    """rerror=stop: the guest waits for the server."""
+    guest.sh("(sleep 3; dd if=/dev/%s bs=64k iflag=direct 2>/tmp/dd | md5sum > /tmp/sum) &" % disk)
+    _wait_stopped(case, guest)
+    _serve(case, image)
+    time.sleep(1.5)
+    case.machine.check("xl unpause " + guest.name)
+    _wait(guest, "[ -s /tmp/sum ]")
+    seen = guest.sh("cat /tmp/sum").split()[0]
+    case.note("%s, read with a stop until the server was back: md5 %s" % (disk, seen))
+    case.expect(seen == _md5(data), "other bytes: " + guest.sh("cat /tmp/dd"))
+
+
+def test_server_vanishes(case):
+    """NBD servers killed under a reading guest: started again; errors; a stop until it is back"""
+    raw, data = _random_image(case, "disk", 8, "server")
+    case.machine.check("qemu-img convert -f raw -O qcow2 %s /tmp/test/hda.qcow2" % raw, 120)
+    other = _serve(case, raw)
+    url = "nbd+unix:///?socket=/tmp/test/nbd.sock"
+    guest = case.cd_guest(disk=[_qdisk("/tmp/test/hda.qcow2", "hda", "qcow2")],
+                          device_model_args_hvm=_drive(url, 1, "werror=report")
+                          + _drive(url, 3, "werror=stop,rerror=stop"))
+    try:
+        guest.start()
+        guest.login()
+        own, reporting, stopping = _disks(case, guest, (0, 0), (0, 1), (1, 1))
+        for disk in (own, reporting, stopping):
+            case.expect(_read(guest, disk) == _md5(data), "%s: other bytes" % disk)
+        guest.sh("dmesg -c > /dev/null")
+        _own_server_dies(case, guest, own, data, other)
+        _server_dies(case, guest, reporting, other)
+        case.expect(_read(guest, own) == _md5(bytes(MIB) + data[MIB:]), own + " has other bytes")
+        _server_comes(case, guest, stopping, raw, data)
+        seen = _read(guest, reporting)
+        case.note("%s, read from the new server: md5 %s" % (reporting, seen))
+        case.expect(seen == _md5(data), "other bytes")
+        _messages(case, guest)
+        case.note(case.machine.run("grep -i nbd /var/log/xen/qemu-dm-%s.log" % guest.name).output)
+    finally:
+        guest.destroy()
+        case.machine.run("kill $(cat /tmp/test/nbd.pid)")
+
+
+# -- no device model -----------------------------------------------------------------------------
 
 def _numbered(count):
     """Blocks, each a padded number."""
