@@ -18,6 +18,7 @@ import display
 import net
 import syscalls
 from fakexen import Failed, Guest, QmpError, program
+from helpers import wake_ups  # display.py says where
 
 DMS = ("slimdm", "qemu", "answerer")
 WARM_UP = 500  # requests before the first measured ones
@@ -107,17 +108,6 @@ def needed(path):
     """Libraries that the program loads on a real host, where each Xen library is one."""
     text = subprocess.run(["ldd", path], capture_output=True, text=True, check=False).stdout
     return sum("=>" in line for line in text.splitlines())
-
-
-def wake_ups(pid):
-    """How often its threads have gone to sleep so far."""
-    total = 0
-    for task in tasks(pid):
-        with contextlib.suppress(OSError), \
-                open("/proc/%d/task/%d/status" % (pid, task), encoding="ascii") as f:
-            total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(),
-                                   re.MULTILINE)[1])
-    return total
 
 
 # ---- start and memory ----------------------------------------------------------------------------

@@ -10,6 +10,8 @@ import statistics
 import subprocess
 import sys
 
+import report
+
 WIDTH = 860
 LEFT = 330  # pixels for the rows' names
 SECTIONS = (  # heading, words that a row's name begins with
@@ -83,19 +85,6 @@ def plot(rows):
     return svg[svg.index("<svg"):]
 
 
-def number(value):
-    return "%.4g" % value if abs(value) < 10000 else "%.0f" % value
-
-
-def cell(values):
-    if not values:
-        return "-"
-    text = number(statistics.median(values))
-    if len(values) > 1:
-        text += " <small>(%s\u2013%s)</small>" % (number(min(values)), number(max(values)))
-    return text
-
-
 def table(rows):
     out = ["<table><tr><th>row<th>unit<th>rounds<th>slimdm<th>qemu-xen<th>floor<th>/ qemu-xen<th>/ floor"]
     for row in rows:
@@ -103,28 +92,24 @@ def table(rows):
                   for r in (row["ratio_to_qemu"], row["ratio_to_floor"])]
         out.append("<tr><td>" + "<td>".join(
             [html.escape(row["name"]), row["unit"], str(max(map(len, row["values"].values())))] +
-            [cell(row["values"].get(dm)) for dm in ("slimdm", "qemu", "answerer")] + ratios))
+            [report.cell(row["values"].get(dm)) for dm in report.DMS] + ratios))
     return "\n".join(out) + "</table>"
 
 
 def targets(found):
     out = ["<table><tr><th>target<th>bound<th>this run<th>"]
     for t in found:
-        most = t["kind"] == "at most"
-        if t["found"] is None:
-            verdict = "<td>-<td>not measured"
-        else:
-            met = t["found"] <= t["bound"] if most else t["found"] >= t["bound"]
-            verdict = "<td>%.3g<td class=%s>%s" % (t["found"], "met" if met else "missed",
-                                                   "met" if met else "not met")
-        out.append("<tr><td>%s<td>%s %g%s" % (html.escape(t["name"]), "&le;" if most else "&ge;",
-                                              t["bound"], verdict))
+        verdict = "<td>-<td>not measured" if t["met"] is None else "<td>%.3g<td class=%s>%s" % (
+            t["found"], *(("met", "met") if t["met"] else ("missed", "not met")))
+        out.append("<tr><td>%s<td>%s %s%s" % (
+            html.escape(t["name"]), "&le;" if t["kind"] == "at most" else "&ge;",
+            report.number(t["bound"]), verdict))
     return "\n".join(out) + "</table>"
 
 
-def make(report):
+def make(data):
     """The page for what report.as_json() has; raises OSError without gnuplot."""
-    m = report["machine"]
+    m = data["machine"]
     out = ["<!doctype html><meta charset=utf-8><title>slimdm, measured</title><style>%s</style>" % STYLE,
            "<h1>slimdm beside qemu-system-xen and a floor</h1>",
            "<p>All on simulated Xen, in turns within one run. Median (lowest\u2013highest) of the rounds; ratios are"
@@ -132,14 +117,14 @@ def make(report):
            "<p>%s, %d processors, Linux %s, load %.1f, %s</p>" % tuple(
                html.escape(v) if isinstance(v, str) else v
                for v in (m["processor"], m["processors"], m["kernel"], m["load"], m["time"])),
-           "<h2>Targets</h2>", targets(report["targets"])]
+           "<h2>Targets</h2>", targets(data["targets"])]
     headings = [heading for heading, _ in SECTIONS] + ["Screens"]
     for heading in headings:
-        rows = [row for row in report["rows"] if section_of(row["name"]) == heading]
+        rows = [row for row in data["rows"] if section_of(row["name"]) == heading]
         if rows:
             out += ["<h2>%s</h2>" % heading, plot(rows), table(rows)]
-    if report["notes"]:
-        out += ["<h2>Notes</h2><ul>"] + ["<li>" + html.escape(n) for n in report["notes"]] + ["</ul>"]
+    if data["notes"]:
+        out += ["<h2>Notes</h2><ul>"] + ["<li>" + html.escape(n) for n in data["notes"]] + ["</ul>"]
     return "\n".join(out) + "\n"
 
 

@@ -118,13 +118,18 @@ def targets(rows, options):
     ]
 
 
+def is_met(found, bound, at_most):
+    """None when it was not measured."""
+    return None if found is None else found <= bound if at_most else found >= bound
+
+
 def target_table(rows, options):
     lines = [["target", "bound", "this run", ""]]
     for what, found, bound, at_most in targets(rows, options):
-        met = found is not None and (found <= bound if at_most else found >= bound)
+        met = is_met(found, bound, at_most)
         lines.append([what, ("<= %s" if at_most else ">= %s") % number(bound),
                       "-" if found is None else "%.3g" % found,
-                      "not measured" if found is None else "met" if met else "NOT MET"])
+                      "not measured" if met is None else "met" if met else "NOT MET"])
     return columns(lines)
 
 
@@ -161,7 +166,8 @@ def as_json(rows, options):
                   "ratio_to_floor": ratio(rows, row, "answerer")}
                  for row, unit in rows.unit.items()],
         "targets": [{"name": what, "found": found, "bound": bound,
-                     "kind": "at most" if at_most else "at least"}
+                     "kind": "at most" if at_most else "at least",
+                     "met": is_met(found, bound, at_most)}
                     for what, found, bound, at_most in targets(rows, options)],
         "notes": rows.notes,
     }

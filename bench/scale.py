@@ -12,7 +12,6 @@ for port reads at once.
 """
 
 import argparse
-import contextlib
 import os
 import resource
 import sys
@@ -24,6 +23,10 @@ ROOT = os.path.dirname(HERE)
 sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "fakexen")]
 
+import display  # noqa: E402
+import measure  # noqa: E402
+from fakexen import Guest  # noqa: E402
+
 IDLE_SECONDS = 10
 BUSY = 50
 REQUESTS = 2000
@@ -34,16 +37,6 @@ def say(text):
     print("# " + text, file=sys.stderr, flush=True)
 
 
-def cpu_ns(pids, tasks):
-    total = 0
-    for pid in pids:
-        for task in tasks(pid):
-            with contextlib.suppress(OSError), \
-                    open("/proc/%d/task/%d/schedstat" % (pid, task), encoding="ascii") as f:
-                total += int(f.read().split()[0])
-    return total
-
-
 class Crowd:
     """A growing number of guests of one kind, each with a device model of its own."""
 
@@ -51,7 +44,6 @@ class Crowd:
         self.dm, self.guests = dm, []
 
     def grow(self, size):
-        from fakexen import Guest  # pylint: disable=import-outside-toplevel
         while len(self.guests) < size:
             self.guests.append(Guest(dm=self.dm, domid=len(self.guests) + 1, timeout=60.0))
 
@@ -60,17 +52,15 @@ class Crowd:
 
     def memory(self):
         """KiB: the sum of the PSS, and of what is private and written."""
-        import measure  # pylint: disable=import-outside-toplevel
         all_of_them = [measure.smaps(pid) for pid in self.pids()]
         return (sum(m["Pss"] for m in all_of_them), sum(m["Private_Dirty"] for m in all_of_them))
 
     def idle(self):
         """Milliseconds of processor time and wake-ups of all in one second."""
-        import measure  # pylint: disable=import-outside-toplevel
         pids = self.pids()
-        before, woken = cpu_ns(pids, measure.tasks), sum(map(measure.wake_ups, pids))
+        before, woken = sum(map(display.cpu_ns, pids)), sum(map(measure.wake_ups, pids))
         time.sleep(IDLE_SECONDS)
-        cpu = cpu_ns(pids, measure.tasks) - before
+        cpu = sum(map(display.cpu_ns, pids)) - before
         return (cpu / 1e6 / IDLE_SECONDS,
                 (sum(map(measure.wake_ups, pids)) - woken) / IDLE_SECONDS)
 
