@@ -164,7 +164,8 @@ static void server_exec(const struct server *server)
 
 static void server_check(struct server *server)
 {
-    if (!server->pid || waitpid(server->pid, NULL, WNOHANG) != server->pid)
+    /* Gone as well when somebody else has waited for it: it is no child any more. */
+    if (!server->pid || waitpid(server->pid, NULL, WNOHANG) == 0)
         return;
     server->pid = 0;
     if (server->pidfd >= 0)
